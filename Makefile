@@ -1,0 +1,45 @@
+# The commands of a new user are `make demo` and `make test`; everything happens inside .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test quick check bench docs clean
+
+help:            ## Lists these commands.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/.core    ## Makes two videos from the clip that comes with Candid.
+	@$(BIN)/candid demo
+
+test: $(VENV)/.test    ## Runs every test, real renders included.
+	$(BIN)/python -m pytest -m ""
+
+quick: $(VENV)/.test   ## Runs the tests that take no rendering.
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test   ## Lints, checks formatting and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test   ## Measures speed and memory against a bare transcode; prints a table and JSON.
+	$(BIN)/python -m tests.bench
+
+docs: $(VENV)/.core    ## Writes the printed output in the README anew.
+	$(BIN)/python -m tests.readme
+
+clean:           ## Removes the virtual environment and what tools left behind.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Candid needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.core

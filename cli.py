@@ -1,0 +1,343 @@
+"""The front door: Click commands; the only place that prints, exits and puts errors into words.
+
+Everything heavy is imported inside the commands, so that `candid --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import CandidError
+
+if TYPE_CHECKING:
+    from pipeline.make import Order
+    from pipeline.model import Person, Plan, Recipe
+    from pipeline.progress import Tell
+    from pipeline.report import Made
+    from pipeline.workspace import Workspace
+
+FORMATS = ("landscape", "vertical", "square")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all takes of one call have in common."""
+
+    recipe: Recipe
+    person: Person | None = None
+    transcriber: str = "auto"
+    force: bool = False
+
+
+class _Group(click.Group):
+    """Puts every error into words; CANDID_DEBUG=1 shows the traceback instead."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (click.exceptions.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("\nStopped. Finished parts are kept: the same command goes on from here.", err=True)
+            sys.exit(130)
+        except Exception as fault:
+            if os.environ.get("CANDID_DEBUG"):
+                raise
+            _say_error(_in_words(fault))
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="candid %(version)s")
+@click.option("--workspace", type=click.Path(path_type=Path), help="The folder to work in (default: here or above).")
+@click.pass_context
+def main(context: click.Context, workspace: Path | None) -> None:
+    """Turns recorded clips into captioned, trimmed, lightly branded videos.
+
+    Start with: candid demo
+    """
+    context.obj = workspace
+
+
+# --- render -----------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--force", is_flag=True, help="Make everything anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def demo(named: Path | None, force: bool, as_json: bool) -> None:
+    """Makes two videos from the clip that comes with Candid, and says where to look."""
+    from pipeline import people, recipes
+    from pipeline.workspace import product_assets
+
+    assets = product_assets() / "demo"
+    asked = Asked(recipes.load(assets / "recipe.toml"), people.load(assets, "demo"), force=force)
+    sys.exit(_render(_workspace(named), [(assets / "demo.mp4",)], asked, as_json))
+
+
+@main.command()
+@click.argument("clips", nargs=-1, required=True, metavar="CLIP|TAKE...")
+@click.option("--join", is_flag=True, help="Make one video of all clips, in their order.")
+@click.option("-r", "--recipe", "recipe_name", help="The recipe: a name in recipes/, or a .toml file.")
+@click.option("--as", "person_id", help="Who speaks: a name in assets/people/.")
+@click.option("-f", "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Shape; may be repeated.")
+@click.option("--transcriber", default="auto", show_default=True, help="auto, whisper, faster-whisper or pocketsphinx.")
+@click.option("--unbranded", is_flag=True, help="No logo, name, bumper or end card.")
+@click.option("--title", help="The title on bumper and thumbnail (default: the recipe's topic).")
+@click.option("--language", help="What is spoken, as a code such as en or de (default: detected).")
+@click.option("--fit", type=click.Choice(["blur", "crop"]), help="A clip of another shape: blurred sides, or cropped.")
+@click.option("--start", type=click.FloatRange(min=0), help="Begin at this second of the clip.")
+@click.option("--end", type=click.FloatRange(min=0), help="End at this second of the clip.")
+@click.option("--keep-everything", is_flag=True, help="Cut nothing out.")
+@click.option("--dry-run", is_flag=True, help="Say what would be cut and captioned, and why; render nothing.")
+@click.option("--force", is_flag=True, help="Make everything anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a take.")
+@click.pass_obj
+def render(
+    named: Path | None,
+    clips: tuple[str, ...],
+    join: bool,
+    recipe_name: str | None,
+    person_id: str | None,
+    transcriber: str,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    **wishes: Any,
+) -> None:
+    """Turns clips into finished videos: trimmed, captioned, branded, in output/<take>/."""
+    from pipeline import people, recipes
+
+    space = _workspace(named)
+    recipe = _wished(recipes.load(space.recipe(recipe_name)) if recipe_name else recipes.default(), **wishes)
+    person = people.find(space.people, person_id) if person_id else None
+    groups = [space.clips(clip) for clip in clips]
+    groups = [tuple(path for group in groups for path in group)] if join else groups
+    asked = Asked(recipe, person, transcriber, force)
+    sys.exit((_preview if dry_run else _render)(space, groups, asked, as_json))
+
+
+def _wished(
+    recipe: Recipe,
+    *,
+    formats: tuple[str, ...],
+    unbranded: bool,
+    title: str | None,
+    language: str | None,
+    fit: str | None,
+    start: float | None,
+    end: float | None,
+    keep_everything: bool,
+) -> Recipe:
+    """The recipe with what the command line says on top."""
+    if start is not None and end is not None and end <= start:
+        raise click.UsageError("--end must lie behind --start.")
+    trim = replace(
+        recipe.trim,
+        start_ms=recipe.trim.start_ms if start is None else round(start * 1000),
+        end_ms=recipe.trim.end_ms if end is None else round(end * 1000),
+        keep_everything=keep_everything or recipe.trim.keep_everything,
+    )
+    return replace(
+        recipe,
+        trim=trim,
+        formats=formats or recipe.formats,
+        branded=recipe.branded and not unbranded,
+        topic=recipe.topic if title is None else title,
+        language=language or recipe.language,
+        fit=fit or recipe.fit,
+    )
+
+
+def _render(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, as_json: bool) -> int:
+    """Makes one take a group. A take that fails does not stop the others; 1 if any failed."""
+    from pipeline.make import make
+
+    failed = 0
+    for clips in groups:
+        try:
+            order, shelf = _order(space, clips, asked)
+            with _progress(order.take) as tell:
+                made = make(order, shelf, tell, force=asked.force)
+        except Exception as fault:
+            failed += 1
+            _say_failure(clips, fault, as_json)
+        else:
+            _say_made(order, made, as_json)
+    return 1 if failed else 0
+
+
+def _preview(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, as_json: bool) -> int:
+    from pipeline.make import look
+
+    failed = 0
+    for clips in groups:
+        try:
+            order, shelf = _order(space, clips, asked)
+            with _progress(order.take) as tell:
+                plan = look(order, shelf, tell)
+        except Exception as fault:
+            failed += 1
+            _say_failure(clips, fault, as_json)
+        else:
+            _say_plan(order, plan, as_json)
+    return 1 if failed else 0
+
+
+def _order(space: Workspace, clips: tuple[Path, ...], asked: Asked) -> tuple[Order, Any]:
+    from pipeline import brand
+    from pipeline.make import Order
+    from pipeline.shelf import Shelf
+
+    look = brand.load(space.brand(asked.recipe.brand))
+    order = Order(space.take(clips), clips, asked.recipe, look, asked.person, asked.transcriber)
+    return order, Shelf(space.output / order.take)
+
+
+# --- find out what there is -------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def doctor(named: Path | None, as_json: bool) -> None:
+    """Says what works here, what is missing, and the cure."""
+    from pipeline.doctor import examine
+
+    findings = list(examine(_workspace(named)))
+    if as_json:
+        click.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=1))
+    else:
+        for finding in findings:
+            mark = click.style("ok  ", fg="green") if finding.ok else click.style("lack", fg="yellow")
+            click.echo(f"{mark} {finding.name}: {finding.says}")
+            if finding.cure:
+                click.echo(f"     {finding.cure}")
+    sys.exit(0 if all(finding.ok or not finding.essential for finding in findings) else 1)
+
+
+@main.group(name="models")
+def models_group() -> None:
+    """The speech models on this machine."""
+
+
+@models_group.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def models_list(as_json: bool) -> None:
+    """Lists the models, and which of them are here."""
+    from pipeline.transcribers import models
+
+    found = models.listed()
+    if as_json:
+        click.echo(json.dumps({"models": [asdict(model) for model in found]}, indent=1, default=str))
+        return
+    for model in found:
+        here = "here" if model.present else "not here"
+        click.echo(f"{model.engine:16} {model.name:20} {model.megabytes:6} MB  {here}")
+    click.echo("\nGet one with: candid models download NAME")
+
+
+@models_group.command(name="download")
+@click.argument("name")
+def models_download(name: str) -> None:
+    """Downloads a whisper model, for example: candid models download small"""
+    from pipeline.transcribers import models
+
+    with _progress("") as tell:
+        path = models.download(name, lambda done: tell(f"downloading {name}", done))
+    click.echo(f"The model {name} is here: {path}")
+
+
+def _workspace(named: Path | None) -> Workspace:
+    from pipeline import workspace
+
+    return workspace.find(Path.cwd(), named)
+
+
+# --- words for people -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Tell]:
+    """A bar on standard error with the step and the time left; silent where nobody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(step: str, done: float) -> None:
+            if step not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[step] = bar.add_task(f"{name} {step}".strip(), total=1.0)
+            bar.update(tasks[step], completed=done)
+
+        yield tell
+
+
+def _say_made(order: Order, made: Made, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(made.promised(order.clips, order.take), default=str))
+        return
+    for line in made.summary(order.take):
+        click.echo(line)
+
+
+def _say_plan(order: Order, plan: Plan, as_json: bool) -> None:
+    from pipeline import report
+
+    if as_json:
+        click.echo(json.dumps(report.planned(order.take, plan), default=str))
+        return
+    for line in report.told(order.take, plan):
+        click.echo(line)
+
+
+def _say_failure(clips: Sequence[Path], fault: Exception, as_json: bool) -> None:
+    """One clip failed: its error in words, or as the JSON object that is promised."""
+    if os.environ.get("CANDID_DEBUG"):
+        import traceback
+
+        traceback.print_exception(fault)
+    told = _in_words(fault)
+    if as_json:
+        from pipeline.report import failed
+
+        click.echo(json.dumps(failed(clips, told), default=str))
+    else:
+        _say_error(told, f"{_printable(clips[0])}: ")
+
+
+def _say_error(fault: CandidError, before: str = "") -> None:
+    click.echo(click.style("Error: ", fg="red") + before + fault.what, err=True)
+    if fault.do:
+        click.echo(f"  {fault.do}", err=True)
+
+
+def _in_words(fault: Exception) -> CandidError:
+    """What Candid did not foresee is still told in a sentence."""
+    if isinstance(fault, CandidError):
+        return fault
+    return CandidError(
+        f"Something went wrong that Candid did not foresee ({type(fault).__name__}: {fault}).",
+        "Run the same command again with CANDID_DEBUG=1 set, and report what it prints.",
+    )
+
+
+def _printable(path: Path) -> str:
+    """A file name that cannot play with the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in path.name) or str(path)

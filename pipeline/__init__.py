@@ -1,0 +1,3 @@
+"""Candid: recorded clips become captioned, lightly branded videos."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,52 @@
+"""The tree of errors. Each says what happened (`what`) and what to do next (`do`), in the user's words.
+
+CandidError
+├── ClipError        this clip cannot become a video (missing, empty, not a video, cut off, changed while read)
+├── WorkspaceError   a folder or file of the workspace cannot be read or written (rights, disk full)
+├── RecipeError      a recipe, person or brand file is wrong
+├── TranscriberError an engine or its model is missing or failed
+├── FFmpegError      ffmpeg failed; carries the last lines it said
+└── LimitError       reading or encoding took more time or memory than a sane clip needs
+"""
+
+from __future__ import annotations
+
+
+class CandidError(Exception):
+    """The root: everything that is told to a user in words. `do` may be empty where there is nothing to be done."""
+
+    def __init__(self, what: str, do: str = "") -> None:
+        super().__init__(what, do)
+        self.what = what
+        self.do = do
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.do}".strip()
+
+
+class ClipError(CandidError):
+    """This clip cannot become a video."""
+
+
+class WorkspaceError(CandidError):
+    """A folder or file of the workspace cannot be read or written."""
+
+
+class RecipeError(CandidError):
+    """A recipe, person or brand file is wrong."""
+
+
+class TranscriberError(CandidError):
+    """An engine or its model is missing, or it failed."""
+
+
+class FFmpegError(CandidError):
+    """ffmpeg failed. `said` holds its last lines."""
+
+    def __init__(self, what: str, do: str = "", said: str = "") -> None:
+        super().__init__(what, do)
+        self.said = said
+
+
+class LimitError(CandidError):
+    """Reading or encoding took more time or memory than a sane clip needs."""

@@ -1,0 +1,410 @@
+"""The nouns: frozen values, no I/O, imports nothing of ours.
+
+Time that was *found out* (words, speech, motion) is in whole milliseconds since the clip's zero, which is the container's
+start time. The plan's timeline is in *frames*, so hundreds of cuts cannot drift. Values hold tuples and compare by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+# --- asked for --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who speaks. `disclosure` is the sentence that says for whom they work ("I work at ...")."""
+
+    id: str
+    name: str
+    title: str = ""
+    disclosure: str = ""
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrimRules:
+    """How a clip is shortened; times in milliseconds (defaults: STANDARDS, "Trimming")."""
+
+    pad_ms: int = 200  # kept on both sides of speech and action
+    pause_ms: int = 600  # what a longer pause is shortened to
+    min_cut_ms: int = 200  # nothing shorter is cut out
+    min_keep_ms: int = 100  # nothing shorter is kept
+    join_ms: int = 500  # pieces closer than this become one
+    fillers: str = "gentle"  # off | gentle: cut an "um" that stands between two pauses | tight: cut every one
+    keep_action: bool = True
+    keep_everything: bool = False
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRules:
+    """The measure of captions (defaults: STANDARDS, "Captions", for 16:9). Times in milliseconds."""
+
+    max_chars: int = 42  # a line; a wide (CJK) character counts two
+    max_lines: int = 2
+    min_ms: int = 833
+    max_ms: int = 7000
+    chars_per_second: float = 17.0
+    chars_per_second_limit: float = 20.0
+    gap_frames: int = 2  # between two cues: none, or at least this
+    lead_frames: int = 3  # in-time within this many frames of the first word
+    tail_frames: int = 12  # out-time may run on by this many frames
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a video should become. Everything has a default, so that a clip needs no recipe."""
+
+    slug: str = ""
+    topic: str = ""
+    asked_by: str = ""
+    language: str | None = None
+    vocabulary: tuple[str, ...] = ()
+    script: str = ""  # what is said, word for word; then captions come from aligning it
+    formats: tuple[str, ...] = ("landscape",)
+    fit: str = "blur"  # a clip of another shape: "blur" (all of it, blurred sides) or "crop" (fills the frame)
+    brand: str = "default"
+    branded: bool = True
+    denoise: bool = True
+    trim: TrimRules = TrimRules()
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """sRGB, 0..255 each."""
+
+    background: tuple[int, int, int] = (16, 24, 32)
+    text: tuple[int, int, int] = (255, 255, 255)
+    accent: tuple[int, int, int] = (255, 196, 61)
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """The light frame that a company gives. `fonts` holds the folder with the font files, `logo` a PNG with alpha."""
+
+    name: str
+    title: str = ""  # as it is written, for example on the end card
+    colors: Colors = Colors()
+    logo: Path | None = None
+    font: str = "Roboto"
+    fonts: tuple[Path, ...] = ()
+    bumper_ms: int = 1000  # 0: none; at most 1500
+    end_card_ms: int = 2000  # 0: none
+    lower_third_ms: int = 4000  # 0: none
+    budget_percent: float = 2.0  # of pixels x seconds, outside the bumper
+    closing_line: str = ""  # on the end card
+
+
+# --- found out --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of clip time, milliseconds, end exclusive."""
+
+    start_ms: int
+    end_ms: int
+
+    @property
+    def ms(self) -> int:
+        return self.end_ms - self.start_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The video stream of a clip as it is to be shown: after rotation, with square pixels."""
+
+    codec: str
+    pixel_format: str
+    width: int  # as shown (rotation and pixel aspect applied)
+    height: int
+    coded_width: int
+    coded_height: int
+    rotation: int  # degrees, as PyAV's frame.rotation gives it
+    sar: Fraction  # pixel aspect
+    fps: Fraction  # nominal: the standard rate nearest to what the stream holds
+    variable: bool
+    longest_gap_ms: int  # between two pictures
+    start_ms: int  # of the first picture, since clip zero
+    end_ms: int  # of the last picture's end
+    frames: int
+    hdr: str = ""  # "" | "pq" | "hlg"
+    matrix: str = ""  # ffmpeg's names ("bt709", "smpte170m", ...); "" where the clip does not say
+    primaries: str = ""
+    transfer: str = ""
+    color_range: str = ""  # "tv" | "pc" | ""
+    interlaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The sound stream of a clip."""
+
+    codec: str
+    rate: int
+    channels: int
+    layout: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recorded file, probed. `notes` are sentences for the user (cut off, broken packets, ...)."""
+
+    path: Path
+    sha256: str
+    duration_ms: int
+    picture: Picture | None
+    audio: Audio | None
+    container: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Decoded sound on disk: interleaved little-endian samples, no header. Sample 0 is clip zero.
+
+    The channels are already mixed: mono stands on both sides of a stereo sound, and a microphone on one side alone too.
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    samples: int  # a channel
+    dtype: str = "<f4"  # numpy's name: "<f4" (48 kHz, for the video) or "<i2" (16 kHz mono, for listening)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word with its punctuation; times since clip zero; confidence 0..1."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said. A draft is good enough to cut by, not to publish unread."""
+
+    words: tuple[Word, ...] = ()
+    engine: str = "none"
+    model: str = ""
+    language: str = ""
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a transcriber may know beforehand."""
+
+    language: str | None = None
+    vocabulary: tuple[str, ...] = ()
+    speech: tuple[Span, ...] = ()  # where the speech detector heard somebody
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Where something happens. `impacts` are loud onsets, `motion` is movement in the picture; levels in dBFS (RMS)."""
+
+    speech: tuple[Span, ...] = ()
+    impacts: tuple[Span, ...] = ()
+    motion: tuple[Span, ...] = ()
+    speech_dbfs: float = -120.0
+    floor_dbfs: float = -120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A picture that was looked at for the thumbnail: its time, and how sharp it is (the higher the sharper)."""
+
+    at_ms: int
+    sharpness: float
+
+
+# --- decided ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames start..end (end exclusive) of a clip's grid, where grid frame n shows clip time n/fps, and what becomes of them.
+
+    `clip` is the position of the clip in the plan. The pieces of a clip lie end to end and cover all of it.
+    """
+
+    clip: int
+    start: int
+    end: int
+    kept: bool
+    reason: str  # a sentence a person can read
+
+    @property
+    def frames(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class CueWord:
+    """A word of a cue; start and end are frames of the finished video."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A caption: frames start..end of the finished video, and its lines of words."""
+
+    start: int
+    end: int
+    lines: tuple[tuple[CueWord, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """The lines, joined by newlines."""
+        return "\n".join(" ".join(word.text for word in line) for line in self.lines)
+
+    @property
+    def words(self) -> tuple[CueWord, ...]:
+        return tuple(word for line in self.lines for word in line)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A caption rule that could not be kept. `cue` counts from 1; `value` is what was measured."""
+
+    cue: int
+    rule: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """Pixels from the top left."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    def overlaps(self, other: Rect) -> bool:
+        return self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A brand graphic over the picture: frames start..end of the finished video, placed in `place`."""
+
+    kind: str  # "logo" | "lower_third"
+    start: int
+    end: int
+    place: Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A graphic over a held, blurred picture of the clip: the bumper before it all, the end card after it."""
+
+    kind: str  # "bumper" | "end_card"
+    clip: int
+    frame: int  # the grid frame that is held
+    frames: int  # how long
+    ink: Rect  # where the graphic lies, which is the part of the frame that the brand covers
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A shape of video, and where things may lie in it (pixels)."""
+
+    name: str
+    width: int
+    height: int
+    captions: Rect  # captions stay inside, at its bottom
+    lower_third: Rect
+    logo: Rect
+    rules: CaptionRules = CaptionRules()
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One finished video of a take: a format, branded or not."""
+
+    name: str  # "landscape", "vertical-unbranded", ...
+    format: Format
+    branded: bool
+    cues: tuple[Cue, ...]
+    layers: tuple[Layer, ...]
+    opening: Card | None
+    closing: Card | None
+    frames: int  # of the finished video
+    footprint_percent: float  # brand pixels x seconds outside the bumper
+    violations: tuple[Violation, ...]
+    missing_glyphs: str = ""  # characters that no font of the brand has
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything decided, in frames of `fps`."""
+
+    fps: Fraction
+    clips: tuple[Clip, ...]
+    pieces: tuple[Piece, ...]
+    variants: tuple[Variant, ...]
+    fit: str
+    title: str
+    language: str = ""  # of what is said; "" where nobody knows
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[Piece, ...]:
+        return tuple(piece for piece in self.pieces if piece.kept)
+
+
+# --- came out ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """Measured on the finished, encoded sound. None where there is nothing to hear. `notes` are sentences for the user."""
+
+    lufs: float | None
+    true_peak_dbtp: float | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FontMetrics:
+    """What captions need to know of a font: advance widths in units of the em, by code point."""
+
+    family: str
+    units_per_em: int
+    line_height: int  # ascender - descender, same units; libass scales a font size to this height
+    advances: Mapping[int, int] = field(default_factory=dict, repr=False)
+
+    def missing(self, text: str) -> str:
+        """The characters of `text` that the font cannot draw, each once, in order."""
+        return "".join(dict.fromkeys(c for c in text if not c.isspace() and ord(c) not in self.advances))
+
+    def width(self, text: str) -> float:
+        """Width in em; a character that is not there counts one em."""
+        return sum(self.advances.get(ord(c), self.units_per_em) for c in text) / self.units_per_em

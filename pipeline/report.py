@@ -1,0 +1,243 @@
+"""What came out of a take: report.json, the JSON that is promised on standard output, and the same in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import __version__
+from pipeline.errors import CandidError
+from pipeline.model import Plan, Variant
+from pipeline.progress import Clock
+from pipeline.shelf import Shelf
+
+if TYPE_CHECKING:
+    from pipeline.find_out import Found
+    from pipeline.make import Order
+    from pipeline.render import Rendered
+
+_REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A take that is finished. `status` is "made", or "kept" where everything lay ready."""
+
+    status: str
+    folder: Path
+    videos: dict[str, Path]
+    report: dict[str, Any]
+
+    def promised(self, clips: Sequence[Path], take: str) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        first = next(iter(self.videos.values()))
+        return {
+            "clip": str(clips[0]),
+            "clips": [str(clip) for clip in clips],
+            "take": take,
+            "status": self.status,
+            "folder": str(self.folder),
+            "videos": {name: str(path) for name, path in self.videos.items()},
+            "captions": {kind: str(first.with_suffix(f".{kind}")) for kind in ("srt", "vtt")},
+            "words": str(self.folder / "words.json"),
+            "plan": str(self.folder / "plan.json"),
+            "thumbnail": str(self.folder / "thumbnail.jpg"),
+            "report": self.report,
+            "error": None,
+        }
+
+    def summary(self, take: str) -> Iterator[str]:
+        """The same for people: what came out, and where to look."""
+        told = self.report
+        took = (
+            f"made in {told['took']['total']:.0f} s" if self.status == "made" else "nothing to do, all of it lies ready"
+        )
+        yield f"{take}: {took}"
+        yield (
+            f"  {_clock(told['clip_seconds'])} recorded, {_clock(told['video_seconds'])} long now: "
+            f"{told['pieces']['dropped']} pieces cut out, {told['captions']['cues']} captions"
+            + (f", {told['sound']['lufs']:.1f} LUFS" if told["sound"]["lufs"] is not None else ", no sound")
+            + f", the brand takes {told['brand']['footprint_percent']:.1f} %"
+        )
+        yield from (f"  note: {note}" for note in told["notes"])
+        yield "Look at:"
+        for path in (*self.videos.values(), self.folder / "thumbnail.jpg", self.folder / _REPORT):
+            yield f"  {_near(path)}"
+
+
+def failed(clips: Sequence[Path], fault: CandidError) -> dict[str, Any]:
+    """The object that `--json` prints for a take that failed."""
+    return {
+        "clip": str(clips[0]),
+        "clips": [str(clip) for clip in clips],
+        "status": "failed",
+        "error": {"what": fault.what, "do": fault.do},
+    }
+
+
+def causes(order: Order, engine: str) -> list[Any]:
+    """All that a finished take depends on, as cheap to look at as a file's size and date."""
+    files = [*order.clips, *filter(None, [order.brand.logo]), *order.brand.fonts]
+    return [__version__, engine, repr(order), [(str(path), *_seen(path)) for path in files]]
+
+
+def _seen(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (-1, -1)
+    return found.st_size, found.st_mtime_ns
+
+
+def kept(shelf: Shelf, causes: object) -> Made | None:
+    """The finished take, if it lies on the shelf, made from these causes."""
+    if not shelf.has(_REPORT, causes):
+        return None
+    report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
+    if not all(shelf.untouched(name) for name in report["files"]):
+        return None
+    videos = {name: shelf.path(f"{name}.mp4") for name in report["variants"]}
+    return Made("kept", shelf.folder, videos, report)
+
+
+def write(
+    shelf: Shelf, causes: object, plan: Plan, found: Sequence[Found], rendered: Sequence[Rendered], clock: Clock
+) -> Made:
+    """Writes report.json, the last file of a take: it says that the take is finished."""
+    first = rendered[0]
+    report = {
+        "clip_seconds": _seconds(sum(each.clip.duration_ms for each in found), 1000),
+        "video_seconds": _seconds(plan.variants[0].frames, plan.fps),
+        "pieces": _pieces(plan),
+        "words": _words(found),
+        "captions": {
+            "cues": len(plan.variants[0].cues),
+            "violations": [asdict(violation) for violation in plan.variants[0].violations],
+        },
+        "sound": {"lufs": first.loudness.lufs, "true_peak_dbtp": first.loudness.true_peak_dbtp},
+        "brand": {
+            "footprint_percent": plan.variants[0].footprint_percent,
+            "bumper_seconds": _seconds(_bumper(plan.variants[0]), plan.fps),
+        },
+        "chunks": {
+            "made": sum(each.chunks_made for each in rendered),
+            "kept": sum(each.chunks_kept for each in rendered),
+        },
+        "variants": {
+            variant.name: {
+                "cues": len(variant.cues),
+                "violations": [asdict(violation) for violation in variant.violations],
+                "footprint_percent": variant.footprint_percent,
+            }
+            for variant in plan.variants
+        },
+        "notes": [*plan.notes, *_draft_note(found), *first.loudness.notes],
+        "files": [name for each in rendered for name in each.files] + ["thumbnail.jpg"],
+        "took": {step: round(seconds, 3) for step, seconds in {**clock.took, "total": clock.total}.items()},
+    }
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
+    return Made("made", shelf.folder, {each.name: each.path for each in rendered}, report)
+
+
+def _pieces(plan: Plan) -> dict[str, Any]:
+    dropped = [piece for piece in plan.pieces if not piece.kept]
+    return {
+        "kept": len(plan.kept),
+        "dropped": len(dropped),
+        "dropped_seconds": _seconds(sum(piece.frames for piece in dropped), plan.fps),
+    }
+
+
+def _words(found: Sequence[Found]) -> dict[str, Any]:
+    first = found[0].transcript
+    return {
+        "engine": first.engine,
+        "model": first.model,
+        "language": first.language,
+        "draft": any(each.transcript.draft for each in found),
+        "count": sum(len(each.transcript.words) for each in found),
+    }
+
+
+def _draft_note(found: Sequence[Found]) -> list[str]:
+    if not any(each.transcript.draft and each.transcript.words for each in found):
+        return []
+    return [
+        "The captions are a draft by the embedded engine. For real captions: "
+        "pip install 'candid[whisper]' and candid models download small"
+    ]
+
+
+def _bumper(variant: Variant) -> int:
+    return variant.opening.frames if variant.opening else 0
+
+
+def _seconds(amount: int, a_second: int | Fraction) -> float:
+    return round(float(amount / Fraction(a_second)), 3)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _near(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+# --- a dry run --------------------------------------------------------------------------------------------------------
+
+
+def planned(clips: Sequence[Path], take: str, plan: Plan) -> dict[str, Any]:
+    """A dry run as one JSON object."""
+    return {
+        "clip": str(clips[0]),
+        "clips": [str(clip) for clip in clips],
+        "take": take,
+        "status": "planned",
+        "pieces": [
+            {
+                "clip": str(clips[piece.clip]),
+                "start": _seconds(piece.start, plan.fps),
+                "end": _seconds(piece.end, plan.fps),
+                "kept": piece.kept,
+                "reason": piece.reason,
+            }
+            for piece in plan.pieces
+        ],
+        "cues": {
+            variant.name: [
+                {"start": _seconds(cue.start, plan.fps), "end": _seconds(cue.end, plan.fps), "text": cue.text}
+                for cue in variant.cues
+            ]
+            for variant in plan.variants
+        },
+        "notes": list(plan.notes),
+        "error": None,
+    }
+
+
+def told(take: str, plan: Plan) -> Iterator[str]:
+    """A dry run in words: every piece with its reason, then every caption."""
+    total = sum(piece.frames for piece in plan.pieces)
+    left = sum(piece.frames for piece in plan.kept)
+    yield f"{take}: {_clock(float(left / plan.fps))} of {_clock(float(total / plan.fps))} would be kept"
+    for piece in plan.pieces:
+        span = f"{_tenths(piece.start, plan.fps)} - {_tenths(piece.end, plan.fps)}"
+        yield f"  {'keep' if piece.kept else ' cut'}  {span}  {piece.reason}"
+    shown = plan.variants[0]
+    yield f"Captions ({shown.name}):"
+    for cue in shown.cues:
+        yield f"  {_tenths(cue.start, plan.fps)}  {cue.text.replace(chr(10), ' / ')}"
+    yield from (f"  note: {note}" for note in plan.notes)
+    yield "Nothing was rendered. Leave out --dry-run to make the video."
+
+
+def _tenths(frame: int, fps: Fraction) -> str:
+    seconds = frame / fps
+    return f"{int(seconds) // 60:2}:{float(seconds % 60):04.1f}"

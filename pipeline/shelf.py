@@ -1,0 +1,187 @@
+"""The only room that writes output/: made once, kept until its causes change, whole or not at all.
+
+Beside every file lies a small record of what it was made from. A file is kept while that record names the same causes and the file
+is still the one that was written; otherwise it is made again in a temporary place, flushed to disk and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.errors import WorkspaceError
+
+T = TypeVar("T")
+
+_CHUNKS_KEPT_DAYS = 14  # a correction may be taken back: chunks that no plan uses stay this long
+_ROOM_WANTED = 64 << 20  # bytes free before anything starts
+
+
+class Shelf:
+    """The folder of one take, `output/<take>/`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.chunks = folder / "chunks"
+        self.work = folder / "work"
+        self._records = folder / ".kept"
+
+    @contextlib.contextmanager
+    def mine(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """One run a take at a time. `wait` is called once if another run holds the take. What a killed run left half-made goes."""
+        import filelock
+
+        with explained(self.folder):
+            self._records.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.folder / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                wait()
+                lock.acquire()
+        try:
+            with explained(self.folder):
+                shutil.rmtree(self.work, ignore_errors=True)
+                self.work.mkdir()
+                if shutil.disk_usage(self.folder).free < _ROOM_WANTED:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                yield
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+            lock.release()
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def has(self, name: str, causes: object) -> bool:
+        """Whether the file `name` lies here, made from these causes and untouched since."""
+        return self.untouched(name) and self._recorded(name)[0] == fingerprint(causes)
+
+    def untouched(self, name: str) -> bool:
+        """Whether the file `name` lies here as it was written."""
+        try:
+            return self._recorded(name)[1:] == _stamp(self.path(name))
+        except (OSError, ValueError, IndexError):
+            return False
+
+    def keep(self, name: str, causes: object, make: Callable[[Path], object]) -> bool:
+        """Makes the file `name` unless it is there already; `make` writes to the path it is given. True if it was made."""
+        if self.has(name, causes):
+            return False
+        self.put(name, causes, make)
+        return True
+
+    def put(self, name: str, causes: object, make: Callable[[Path], object]) -> None:
+        """Makes the file `name`, whole or not at all."""
+        draft = self.work / f"draft-{name}"
+        with explained(self.folder):
+            make(draft)
+            _flush(draft)
+            draft.replace(self.path(name))
+            record = json.dumps([fingerprint(causes), *_stamp(self.path(name))])
+            _write(self._record(name), record, self.work)
+
+    def value(self, name: str, causes: object, kind: type[T], find: Callable[[], T]) -> T:
+        """A value kept as readable JSON: read if it is there, else found and written."""
+        adapter = _adapter(kind)
+        if self.has(name, causes):
+            with contextlib.suppress(ValueError, OSError):
+                return adapter.validate_json(self.path(name).read_bytes())  # type: ignore[no-any-return]
+        found = find()
+        self.put(name, causes, lambda path: path.write_bytes(adapter.dump_json(found, indent=1) + b"\n"))
+        return found
+
+    def tidy(self, used: set[Path]) -> None:
+        """Drops chunks that no plan has used for two weeks."""
+        long_ago = time.time() - _CHUNKS_KEPT_DAYS * 86400
+        for path in self.chunks.glob("*.mp4"):
+            if path not in used and path.stat().st_mtime < long_ago:
+                path.unlink(missing_ok=True)
+
+    def _recorded(self, name: str) -> list[Any]:
+        """The causes' fingerprint, and size and date of the file that was made."""
+        record = json.loads(self._record(name).read_text(encoding="utf-8"))
+        return record if isinstance(record, list) else []
+
+    def _record(self, name: str) -> Path:
+        return self._records / f"{name}.json"
+
+
+def claim(folder: Path, owner: str) -> bool:
+    """Claims a take's folder; False where it belongs to another owner. Two runs at once cannot both claim it."""
+    mark = folder / ".clips"
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".clips-{os.getpid()}"
+        draft.write_text(owner, encoding="utf-8", errors="surrogateescape")
+        try:
+            os.link(draft, mark)
+        except FileExistsError:
+            return owner_of(folder) == owner
+        finally:
+            draft.unlink()
+        return True
+
+
+def owner_of(folder: Path) -> str:
+    """Who claimed a take's folder; "" for nobody."""
+    with contextlib.suppress(OSError):
+        return (folder / ".clips").read_text(encoding="utf-8", errors="surrogateescape")
+    return ""
+
+
+def fingerprint(causes: object) -> str:
+    """The hash of anything that is made of dataclasses, tuples, paths and plain values."""
+    return hashlib.sha256(repr(causes).encode()).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Puts what can go wrong with a folder into words."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkspaceError(
+                f"The disk that holds {folder} is full.",
+                "Free some space and run the same command again: finished parts are kept.",
+            ) from fault
+        if fault.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise WorkspaceError(
+                f"Nothing can be written to {folder}.",
+                "Give yourself the right to write there, or choose another folder with --workspace DIR.",
+            ) from fault
+        raise
+
+
+def _stamp(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _write(path: Path, text: str, work: Path) -> None:
+    draft = work / f"record-{path.name}"
+    draft.write_text(text, encoding="utf-8")
+    _flush(draft)
+    draft.replace(path)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@functools.cache
+def _adapter(kind: type) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)

@@ -1,0 +1,89 @@
+"""Where recipes/, assets/ and output/ are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import shelf
+from pipeline.errors import RecipeError, WorkspaceError
+
+_HERE = Path(__file__).parent
+_LONGEST_NAME = 60
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder in which commands work. What it lacks (a brand, a font) comes from the product's own assets."""
+
+    root: Path
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    def recipe(self, name: str) -> Path:
+        """The file of a recipe: a path to one, or the name of one in recipes/."""
+        path = Path(name)
+        return path if path.suffix == ".toml" else self.root / "recipes" / f"{name}.toml"
+
+    def brand(self, name: str) -> Path:
+        """The folder of a brand, here or among the product's own. RecipeError lists the known ones."""
+        return self._asset("brands", name)
+
+    @property
+    def people(self) -> tuple[Path, ...]:
+        return (self.root / "assets" / "people", product_assets() / "people")
+
+    def clips(self, named: str) -> tuple[Path, ...]:
+        """The clips that a word of the command line means: the file itself, or those of a take that was made here before."""
+        path = Path(named)
+        taken = shelf.owner_of(self.output / named) if path.name == named and not path.exists() else ""
+        return tuple(Path(line) for line in taken.split("\0")) if taken else (path,)
+
+    def _asset(self, kind: str, name: str) -> Path:
+        roots = [self.root / "assets" / kind, product_assets() / kind]
+        for root in roots:
+            if re.fullmatch(r"[\w-]+", name) and (root / name).is_dir():
+                return root / name
+        known = sorted({path.name for root in roots if root.is_dir() for path in root.iterdir() if path.is_dir()})
+        raise RecipeError(
+            f"There is no brand {name!r}.", f"Known: {', '.join(known)}. A brand is a folder in assets/{kind}/."
+        )
+
+    def take(self, clips: Sequence[Path]) -> str:
+        """The name of the take that these clips become: that of the first, with a mark where another clip has it already."""
+        name = slug(clips[0].stem)
+        places = "\0".join(str(clip.resolve()) for clip in clips)
+        mark = hashlib.sha256(places.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+        return name if shelf.claim(self.output / name, places) else f"{name}-{mark}"
+
+
+def find(start: Path, named: Path | None = None) -> Workspace:
+    """The workspace that is named, else the nearest folder from `start` upwards that holds recipes/ and assets/, else `start`."""
+    if named is not None:
+        if not named.is_dir():
+            raise WorkspaceError(f"There is no folder {named}.", "Make it first, or name another with --workspace.")
+        return Workspace(named.resolve())
+    for folder in (start, *start.parents):
+        if (folder / "recipes").is_dir() and (folder / "assets").is_dir():
+            return Workspace(folder)
+    return Workspace(start)
+
+
+def product_assets() -> Path:
+    """The assets that come with the product: in the checkout, or inside the installed package."""
+    checkout = _HERE.parent / "assets"
+    return checkout if (checkout / "brands").is_dir() else _HERE / "assets"
+
+
+def slug(text: str) -> str:
+    """A name that is safe as a folder everywhere: lower case letters, digits and single dashes, 1 to 60 characters."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+    return f"{name or 'take'}-take" if not name or name in _DEVICES else name
