@@ -196,10 +196,12 @@ def _preview(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked,
 
 
 def _order(space: Workspace, clips: tuple[Path, ...], asked: Asked) -> tuple[Order, Any]:
-    from pipeline import brand
+    from pipeline import brand, media
     from pipeline.make import Order
     from pipeline.shelf import Shelf
 
+    for clip in clips:
+        media.signature(clip)  # before a folder is made for it
     look = brand.load(space.brand(asked.recipe.brand))
     order = Order(space.take(clips), clips, asked.recipe, look, asked.person, asked.transcriber)
     return order, Shelf(space.output / order.take)
@@ -301,9 +303,9 @@ def _say_plan(order: Order, plan: Plan, as_json: bool) -> None:
     from pipeline import report
 
     if as_json:
-        click.echo(json.dumps(report.planned(order.take, plan), default=str))
+        click.echo(json.dumps(report.planned(order.clips, order.take, plan), default=str))
         return
-    for line in report.told(order.take, plan):
+    for line in report.preview(order.take, plan):
         click.echo(line)
 
 

@@ -1,8 +1,9 @@
 """PURE: the kept timeline -> chunks, the unit in which pictures are encoded and kept.
 
-A chunk holds neighboring pieces of one clip, 5 to 10 seconds of output: shorter ones cost too much (a process costs 7 to 11 frames
-of encoding, so 2 s chunks cost 14 to 19 % more and 5 s chunks 3 %), longer ones make a small correction expensive. Boundaries come
-from the content: a long gap, else the first cut or 5-second mark *of the clip* after 5 s. So one changed cut moves few of them.
+A chunk holds neighboring pieces of one clip, 5 to 10 seconds of output: shorter ones cost too much (a process costs 7
+to 11 frames of encoding, so 2 s chunks cost 14 to 19 % more and 5 s chunks 3 %), longer ones make a small correction
+expensive. Boundaries come from the content: a long gap, else the first cut or 5-second mark *of the clip* after 5 s. So
+one changed cut moves few of them.
 """
 
 from __future__ import annotations

@@ -39,7 +39,9 @@ def examine(space: Workspace) -> Iterator[Finding]:
         ("embedded transcriber (PocketSphinx)", "pocketsphinx"),
         ("graphics (MoviePy)", "moviepy"),
     ):
-        yield _looked(name, lambda package=package: metadata.version(package), f"pip install --force-reinstall {package}")
+        yield _looked(
+            name, lambda package=package: metadata.version(package), f"pip install --force-reinstall {package}"
+        )
     yield _looked("captions font", _font, "pip install --force-reinstall font-roboto")
     yield from _transcribers()
     yield _folder(space)
@@ -91,5 +93,9 @@ def _folder(space: Workspace) -> Finding:
 
 def _room(space: Workspace) -> Finding:
     free = shutil.disk_usage(space.root).free / 1e9
-    cure = "" if free > _ROOM_WANTED_GB else "Free some space: a minute of video takes about 30 MB, and as much again in chunks."
+    cure = (
+        ""
+        if free > _ROOM_WANTED_GB
+        else "Free some space: a minute of video takes about 30 MB, and as much again in chunks."
+    )
     return Finding("disk", not cure, f"{free:.0f} GB free", cure, essential=False)

@@ -1,7 +1,9 @@
-"""One chunk's ffmpeg run as a value: what it reads, how the picture becomes one of the format, what is burnt and laid over.
+"""One chunk's ffmpeg run as a value: what it reads, how the picture becomes one of the format, what is burnt and laid
+over.
 
-Nothing is started here. The run happens in a work folder that holds subtitles, fonts and graphics under plain names, so that no path
-has to go through the filter graph. A job's key is the hash of all that affects the chunk's pixels, relative to the chunk.
+Nothing is started here. The run happens in a work folder that holds subtitles, fonts and graphics under plain names, so
+that no path has to go through the filter graph. A job's key is the hash of all that affects the chunk's pixels,
+relative to the chunk.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _SCALE: dict[str, graph.Value] = {
     "flags": "bicubic+accurate_rnd+full_chroma_int+bitexact"
 }  # the same pixels with and without SIMD
 _BLUR_DIVISOR = 8  # blur is made at an eighth of the size: nobody sees it, and it is 64 times cheaper
+_SOURCE = "file:SOURCE"  # stands for the clip, so that its place is no part of a key
 _SAME_SHAPE = 0.02  # shapes closer than this are filled, not padded
 
 
@@ -38,7 +41,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What lies ready for drawing: the graphics of a variant by kind ("logo", "lower_third", "bumper", "end_card"), and the fonts."""
+    """What lies ready for drawing:
+
+    the graphics of a variant by kind ("logo", "lower_third", "bumper", "end_card"), and the fonts.
+    """
 
     brand: Brand
     graphics: Mapping[str, Path]
@@ -47,7 +53,10 @@ class Kit:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One chunk's ffmpeg run as a value: arguments with plain names, the files that it needs, and the frames that must come out."""
+    """One chunk's ffmpeg run as a value:
+
+    arguments with plain names, the files that it needs, and the frames that must come out.
+    """
 
     arguments: tuple[str, ...]
     source: Path | None
@@ -55,6 +64,11 @@ class Job:
     files: tuple[tuple[str, Path], ...]
     frames: int
     key: str
+    output: str = "chunk.mp4"
+
+    def run_on(self, source: Path | None) -> list[str]:
+        """The arguments for the file that is really read."""
+        return [f"file:{source}" if part == _SOURCE else part for part in self.arguments]
 
 
 def job(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit, quality: Quality) -> Job:
@@ -101,7 +115,10 @@ def _hash_of(path: Path, changed: int) -> str:
 
 
 def _output(fps: Fraction, frames: int, quality: Quality) -> list[tuple[str, graph.Value | None]]:
-    """MP4 pieces that join without a seam: High profile, BT.709, closed GOPs of two seconds, exact time stamps, no date."""
+    """MP4 pieces that join without a seam:
+
+    High profile, BT.709, closed GOPs of two seconds, exact time stamps, no date.
+    """
     gop = round(2 * fps)
     scale = timescale(fps)
     return [
@@ -241,7 +258,10 @@ def _standard_color(stream: graph.Stream, picture: Picture) -> graph.Stream:
 
 
 def _matrix(picture: Picture) -> str:
-    """The clip's color matrix. Where it does not say: BT.601 for standard definition, as its makers mean it, else BT.709."""
+    """The clip's color matrix.
+
+    Where it does not say: BT.601 for standard definition, as its makers mean it, else BT.709.
+    """
     known = {
         "bt709": "bt709",
         "smpte170m": "bt601",
@@ -254,7 +274,10 @@ def _matrix(picture: Picture) -> str:
 
 
 def _fitted(stream: graph.Stream, picture: Picture, shape: Format, fit: str) -> graph.Stream:
-    """The picture in the format's frame: filled where the shapes agree or `fit` is "crop", else whole, over its own blur."""
+    """The picture in the format's frame:
+
+    filled where the shapes agree or `fit` is "crop", else whole, over its own blur.
+    """
     wanted, given = shape.width / shape.height, picture.width / picture.height
     if fit == "crop" or abs(given / wanted - 1) < _SAME_SHAPE:
         return _covering(stream, shape.width, shape.height)

@@ -1,7 +1,7 @@
 """The only room that starts ffmpeg, and explains it when it fails.
 
-ffmpeg is the one inside imageio-ffmpeg's wheel, so that nothing has to be installed. Every run has limits on time and memory, and
-no ffmpeg outlives the process that started it.
+ffmpeg is the one inside imageio-ffmpeg's wheel, so that nothing has to be installed. Every run has limits on time and
+memory, and no ffmpeg outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import IO
 
 from pipeline.errors import FFmpegError, LimitError, WorkspaceError
 
-# What a file from outside may be. Without the list a text named .mp4 (ffconcat, DASH) makes ffmpeg read the files it names.
+# What a file from outside may be. Without the list, a text named .mp4 (ffconcat, DASH) makes ffmpeg read the files that
+# it names.
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,flac,aac"
 PROTOCOLS = "file"
 MAX_PIXELS = 40_000_000  # a frame larger than this (8K has 33 million) is not a clip from a phone
@@ -29,8 +30,8 @@ _MEMORY = 4 << 30  # bytes of address space; 768 MiB was enough for 1080p, 4K HE
 _LINES_KEPT = 400
 _FONTCONFIG = Path(__file__).with_name("fonts.conf")
 
-# Limits and the death signal are set between fork and exec. A start function in this process (preexec_fn) is unsafe where there
-# are threads, so a bare interpreter does it and then becomes ffmpeg.
+# Limits and the death signal are set between fork and exec. A start function in this process (preexec_fn) is unsafe
+# where there are threads, so a bare interpreter does it and then becomes ffmpeg.
 _LAUNCHER = """
 import os, sys
 parent, seconds, memory, *command = sys.argv[1:]
@@ -100,8 +101,8 @@ def run(
 ) -> str:
     """Runs ffmpeg in `folder` and returns what it said on standard error (its last 400 lines).
 
-    `feed` is written to its standard input; `progress` is told the number of frames done. Raises FFmpegError when it fails,
-    LimitError when it takes more than `seconds` (or its limits), WorkspaceError when the disk is full.
+    `feed` is written to its standard input; `progress` is told the number of frames done. Raises FFmpegError when it
+    fails, LimitError when it takes more than `seconds` (or its limits), WorkspaceError when the disk is full.
     """
     options = ["-hide_banner", "-y", "-v", log, *(["-progress", "pipe:1", "-nostats"] if progress else ["-nostats"])]
     stdin = [] if feed is not None else ["-nostdin"]

@@ -2,23 +2,167 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from pipeline.model import Activity, Clip, Sound, Transcript
+from pipeline import ffmpeg, limits, listen, media, transcribers
+from pipeline.errors import ClipError
+from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcript
+from pipeline.progress import Clock, Tell
+from pipeline.shelf import Shelf
+from pipeline.transcribers import Choice
 
-_SEEKABLE = {"mov", "matroska"}  # others are remuxed first: MPEG-TS seeks to corrupt pictures, and says nothing
+T = TypeVar("T")
+
+_SEEKABLE = {"mov", "matroska", "webm"}  # others are remuxed first: MPEG-TS seeks to corrupt pictures, and says nothing
 _SECONDS_TO_READ = 600
+_VERSION = 1  # of what is found out; a new one makes every take look and listen again
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One clip: what it is, what was said and what happens in it. `sound` decodes its sound when somebody wants it."""
+    """One clip: what it is, what was said and what happens in it.
 
-    original: Path
-    signature: tuple[int, int]
+    `readable` is the file to read pictures from: the clip itself, or a copy that can be seeked. `sound` decodes the
+    clip's sound for the video (48 kHz, stereo) when somebody wants it; None where it has none.
+    """
+
     clip: Clip
+    signature: tuple[int, int]
+    readable: Path
     transcript: Transcript
     activity: Activity
     sound: Callable[[], Sound | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is at hand while one take is looked at:
+
+    its shelf, a process with limits that reads files from outside, who listens.
+    """
+
+    shelf: Shelf
+    reader: Executor
+    choice: Choice
+    recipe: Recipe
+    tell: Tell
+    clock: Clock
+
+
+def look(path: Path, number: int, desk: Desk) -> Found:
+    """Looks at and listens to the clip at `path`, the take's `number`-th (from 1).
+
+    Raises ClipError where it is no clip.
+    """
+    signature = media.signature(path)
+    with desk.clock("probe"):
+        desk.tell("looking", 0)
+        clip = _probed(path, number, signature, desk)
+        readable = _readable(clip, number, desk)
+    sound = _Once(lambda: _heard(clip, number, desk))
+    with desk.clock("listen"):
+        desk.tell("listening", 0)
+        activity = desk.shelf.value(
+            _name("activity", number),
+            [_VERSION, clip.sha256],
+            Activity,
+            lambda: _read(desk, listen.hear, clip, sound()),
+        )
+    with desk.clock("transcribe"):
+        transcript = _transcript(clip, number, activity, sound, desk)
+    return Found(clip, signature, readable, transcript, activity, _Once(lambda: _for_video(clip, number, desk)))
+
+
+def unchanged(found: Sequence[Found]) -> None:
+    """ClipError where a clip is no longer the file that was looked at."""
+    for each in found:
+        if media.signature(each.clip.path) != each.signature:
+            raise ClipError(
+                f"{each.clip.path.name} changed while it was read.",
+                "Wait until it is copied or recorded to its end, then run the same command again.",
+            )
+
+
+def stills(desk: Desk) -> Callable[[Clip, Sequence[int]], Sequence[Still]]:
+    """How the thumbnail looks for sharp pictures."""
+    return lambda clip, times: _read(desk, media.sharpness, clip, times)
+
+
+class _Once(Generic[T]):
+    """A value that is made when it is first asked for."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: list[T] = []
+
+    def __call__(self) -> T:
+        if not self._made:
+            self._made.append(self._make())
+        return self._made[0]
+
+
+def _name(what: str, number: int) -> str:
+    """words.json, words-2.json, ..."""
+    return f"{what}.json" if number == 1 else f"{what}-{number}.json"
+
+
+def _probed(path: Path, number: int, signature: tuple[int, int], desk: Desk) -> Clip:
+    causes = [_VERSION, str(path), signature]
+    return desk.shelf.value(_name("clip", number), causes, Clip, lambda: _read(desk, media.probe, path))
+
+
+def _readable(clip: Clip, number: int, desk: Desk) -> Path:
+    if clip.picture is None or clip.container.split(",")[0] in _SEEKABLE:
+        return clip.path
+    copy = desk.shelf.work / f"clip-{number}.mkv"
+    ffmpeg.remux(clip.path, copy)
+    return copy
+
+
+def _heard(clip: Clip, number: int, desk: Desk) -> Sound | None:
+    """What speech detector and transcribers listen to."""
+    return _decoded(clip, desk.shelf.work / f"listen-{number}.raw", desk, rate=16000, channels=1, dtype="<i2")
+
+
+def _for_video(clip: Clip, number: int, desk: Desk) -> Sound | None:
+    return _decoded(clip, desk.shelf.work / f"sound-{number}.raw", desk, rate=48000, channels=2, dtype="<f4")
+
+
+def _decoded(clip: Clip, out: Path, desk: Desk, *, rate: int, channels: int, dtype: str) -> Sound | None:
+    return _read(desk, media.sound, clip, out, rate=rate, channels=channels, dtype=dtype)
+
+
+def _read(desk: Desk, task: Callable[..., T], *arguments: object, **options: object) -> T:
+    return limits.call(desk.reader, _SECONDS_TO_READ, task, *arguments, **options)
+
+
+def _transcript(
+    clip: Clip, number: int, activity: Activity, sound: Callable[[], Sound | None], desk: Desk
+) -> Transcript:
+    """The words:
+
+    corrected by hand in words.json, else aligned to the recipe's script, else as the engine hears them.
+    """
+    name = _name("words", number)
+    corrected = desk.shelf.by_hand(name, clip.sha256, Transcript)
+    if corrected is not None:
+        return corrected
+    recipe, choice = desk.recipe, desk.choice
+    asked = [recipe.script] if recipe.script else [choice.engine.name, choice.engine.model]
+    causes = [_VERSION, clip.sha256, recipe.language, recipe.vocabulary, activity.speech, asked]
+    return desk.shelf.value(name, causes, Transcript, lambda: _transcribed(activity, sound(), desk), about=clip.sha256)
+
+
+def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
+    if sound is None or not activity.speech:
+        return Transcript()
+    recipe = desk.recipe
+    if recipe.script:
+        desk.tell("aligning", 0)
+        return transcribers.align(sound, recipe.script, recipe.language or "en")
+    hints = Hints(recipe.language, recipe.vocabulary, activity.speech)
+    return desk.choice.engine.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))

@@ -1,7 +1,7 @@
 """ffmpeg's filter graph as a value: a small typed door to ffmpeg-python, of which only compile() is used.
 
-ffmpeg-python 0.2.0 escapes `:`, `'` and `\\` in filter arguments one time too often, so no path goes through it: ffmpeg runs in a
-work folder that holds what it needs under plain names.
+ffmpeg-python 0.2.0 escapes `:`, `'` and `\\` in filter arguments one time too often, so no path goes through it: ffmpeg
+runs in a work folder that holds what it needs under plain names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Chunks and sound -> one MP4, by stream copy with PyAV, which keeps every time stamp exact (the concat demuxer rounds them)."""
+"""Chunks and sound -> one MP4, by stream copy with PyAV, which keeps every time stamp exact (the concat demuxer rounds
+them).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,12 @@ _REORDERED = 2  # frames that x264 holds back for B-frames
 def join(parts: Sequence[Path], sound: Path, fps: Fraction, out: Path) -> None:
     """Joins chunks and the finished sound (an .m4a) into one MP4 by stream copy, index first."""
     scale = str(timescale(fps))
-    options = {"movflags": "+faststart", "fflags": "+bitexact", "video_track_timescale": scale, "movie_timescale": scale}
+    options = {
+        "movflags": "+faststart",
+        "fflags": "+bitexact",
+        "video_track_timescale": scale,
+        "movie_timescale": scale,
+    }
     with av.open(str(sound)) as heard, av.open(str(out), "w", format="mp4", options=options) as target:
         with av.open(str(parts[0])) as first:
             video = target.add_stream_from_template(first.streams.video[0])

@@ -1,7 +1,8 @@
 """The nouns: frozen values, no I/O, imports nothing of ours.
 
-Time that was *found out* (words, speech, motion) is in whole milliseconds since the clip's zero, which is the container's
-start time. The plan's timeline is in *frames*, so hundreds of cuts cannot drift. Values hold tuples and compare by content.
+Time that was *found out* (words, speech, motion) is in whole milliseconds since the clip's zero, which is the
+container's start time. The plan's timeline is in *frames*, so hundreds of cuts cannot drift. Values hold tuples and
+compare by content.
 """
 
 from __future__ import annotations
@@ -234,7 +235,7 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames start..end (end exclusive) of a clip's grid, where grid frame n shows clip time n/fps, and what becomes of them.
+    """Frames start..end (end exclusive) of a clip's grid, and what becomes of them. Grid frame n shows clip time n/fps.
 
     `clip` is the position of the clip in the plan. The pieces of a clip lie end to end and cover all of it.
     """
@@ -385,7 +386,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """Measured on the finished, encoded sound. None where there is nothing to hear. `notes` are sentences for the user."""
+    """Measured on the finished, encoded sound.
+
+    None where there is nothing to hear; `notes` are sentences for the user.
+    """
 
     lufs: float | None
     true_peak_dbtp: float | None

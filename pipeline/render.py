@@ -1,7 +1,7 @@
 """Plan -> chunks -> one file.
 
-Each chunk is one ffmpeg process; a finished chunk is kept under its key and never made again. Chunks and sound are then joined by
-stream copy, with SRT and VTT beside the video.
+Each chunk is one ffmpeg process; a finished chunk is kept under its key and never made again. Chunks and sound are then
+joined by stream copy, with SRT and VTT beside the video.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from pipeline.chunks import chunks
 from pipeline.encode import Kit, Quality
 from pipeline.errors import ClipError
 from pipeline.join import join
-from pipeline.model import Plan, Variant
+from pipeline.model import Loudness, Plan, Variant
+from pipeline.progress import Tell
 from pipeline.shelf import Shelf
 from pipeline.sound import Finished
 
@@ -37,65 +38,88 @@ class Rendered:
     name: str
     path: Path
     files: tuple[str, ...]
+    loudness: Loudness
     chunks_made: int
     chunks_kept: int
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a take is rendered:
+
+    its shelf, the files to read instead of its clips, who looks whether the clips are still the same.
+    """
+
+    shelf: Shelf
+    readable: dict[Path, Path]
+    unchanged: Callable[[], None]
+
+
+class Bar:
+    """How much of all variants is done, in frames; told from several threads."""
+
+    def __init__(self, plan: Plan, tell: Tell) -> None:
+        self._total = sum(variant.frames for variant in plan.variants)
+        self._done = 0
+        self._tell = tell
+        self._lock = threading.Lock()
+
+    def more(self, frames: int) -> None:
+        with self._lock:
+            self._done += frames
+            self._tell("rendering", min(1.0, self._done / self._total))
+
+
 def video(
-    plan: Plan,
-    variant: Variant,
-    kit: Kit,
-    shelf: Shelf,
-    sound: Callable[[], Finished],
-    quality: Quality,
-    progress: Callable[[int], None] = lambda frames: None,
+    plan: Plan, variant: Variant, kit: Kit, site: Site, sound: Callable[[], Finished], quality: Quality, bar: Bar
 ) -> Rendered:
     """Makes one variant: chunks that are missing, the joined file, SRT and VTT beside it.
 
-    `sound` is asked for the finished sound when the pictures are done; `progress` is told how many more frames are done.
+    `sound` is asked for the finished sound when the pictures are done.
     """
+    shelf = site.shelf
     jobs = [encode.job(plan, variant, chunk, kit, quality) for chunk in chunks(plan, variant)]
-    made = make_missing(jobs, shelf, progress)
+    made = make_missing(jobs, site, bar.more)
     heard = sound()
-    causes = [[job.key for job in jobs], heard.causes]
     name = f"{variant.name}.mp4"
-    shelf.keep(name, causes, lambda path: join([part(shelf, job) for job in jobs], heard.path, plan.fps, path))
-    language = plan.language
-    writers = {"srt": captions.srt(variant.cues, plan.fps), "vtt": captions.vtt(variant.cues, plan.fps, language)}
-    for kind, text in writers.items():
-        shelf.keep(f"{variant.name}.{kind}", text, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+    parts = [shelf.chunks.path(job.key) for job in jobs]
+    shelf.keep(name, [[job.key for job in jobs], heard.causes], lambda out: join(parts, heard.path, plan.fps, out))
     return Rendered(
         name=variant.name,
         path=shelf.path(name),
-        files=(name, *(f"{variant.name}.{kind}" for kind in writers)),
+        files=(name, *_sidecars(plan, variant, shelf)),
+        loudness=heard.loudness,
         chunks_made=made,
         chunks_kept=len(jobs) - made,
     )
 
 
-def make_missing(
-    jobs: Sequence[encode.Job], shelf: Shelf, progress: Callable[[int], None] = lambda frames: None
-) -> int:
+def _sidecars(plan: Plan, variant: Variant, shelf: Shelf) -> list[str]:
+    texts = {
+        f"{variant.name}.srt": captions.srt(variant.cues, plan.fps),
+        f"{variant.name}.vtt": captions.vtt(variant.cues, plan.fps, plan.language),
+    }
+    for name, text in texts.items():
+        shelf.keep(name, text, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+    return list(texts)
+
+
+def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int], None]) -> int:
     """Makes the chunks that are not in the store yet, several at once where there are cores for it; returns how many.
 
     What is killed leaves only whole chunks in the store.
     """
-    shelf.chunks.mkdir(parents=True, exist_ok=True)
-    missing = {job.key: job for job in jobs if not part(shelf, job).exists()}
-    for job in jobs:
-        if job.key not in missing:
-            progress(job.frames)
-            os.utime(part(shelf, job))
-    _in_parallel([partial(_make, job, shelf, progress) for job in missing.values()])
+    missing = {job.key: job for job in jobs if not site.shelf.chunks.has(job.key)}
+    progress(sum(job.frames for job in jobs if job.key not in missing))
+    _in_parallel([partial(_make, job, site, progress) for job in missing.values()])
     return len(missing)
 
 
-def part(shelf: Shelf, job: encode.Job) -> Path:
-    return shelf.chunks / f"{job.key}.mp4"
-
-
 def _in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
-    """Runs the tasks on a few threads; the first failure stops those that have not begun."""
+    """Runs the tasks on a few threads; the first failure stops those that have not begun.
+
+    One process for two cores: each encodes with two threads, and a process takes 250 to 300 MiB.
+    """
     with ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 2)) as pool:
         futures = [pool.submit(task) for task in tasks]
         try:
@@ -106,24 +130,30 @@ def _in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
             raise
 
 
-def _make(job: encode.Job, shelf: Shelf, progress: Callable[[int], None]) -> None:
-    folder = shelf.work / job.key
-    folder.mkdir(parents=True)
-    (folder / "c.ass").write_text(job.subtitles, encoding="utf-8")
-    for name, path in job.files:
-        target = folder / name
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, target)
-    arguments = [f"file:{job.source}" if part == "file:SOURCE" else part for part in job.arguments]
+def _make(job: encode.Job, site: Site, progress: Callable[[int], None]) -> None:
+    """Encodes one chunk in a work folder of its own, and puts it into the store once it is sure to be right."""
+    folder = site.shelf.work / job.key
+    folder.mkdir()
+    lay_out(job, folder)
+    source = site.readable.get(job.source, job.source) if job.source else None
     done = _Steps(progress)
-    ffmpeg.run(arguments, folder=folder, seconds=_SECONDS_A_CHUNK + _SECONDS_A_FRAME * job.frames, progress=done.at)
-    made = folder / "chunk.mp4"
-    _check(made, job.frames)
+    ffmpeg.run(
+        job.run_on(source), folder=folder, seconds=_SECONDS_A_CHUNK + _SECONDS_A_FRAME * job.frames, progress=done.at
+    )
+    _check(folder / job.output, job.frames)
+    site.unchanged()
     done.at(job.frames)
-    with made.open("rb") as file:
-        os.fsync(file.fileno())
-    made.replace(part(shelf, job))
+    site.shelf.chunks.keep(job.key, (folder / job.output).replace)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def lay_out(job: encode.Job, folder: Path) -> None:
+    """Puts what a job needs into its folder, under plain names."""
+    if job.subtitles:
+        (folder / "c.ass").write_text(job.subtitles, encoding="utf-8")
+    for name, path in job.files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / name)
 
 
 class _Steps:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import __version__
+from pipeline import __version__, ffmpeg
 from pipeline.errors import CandidError
 from pipeline.model import Plan, Variant
 from pipeline.progress import Clock
@@ -19,8 +19,24 @@ if TYPE_CHECKING:
     from pipeline.find_out import Found
     from pipeline.make import Order
     from pipeline.render import Rendered
+    from pipeline.transcribers import Choice
 
 _REPORT = "report.json"
+_WORDS = "words.json"
+_PROMISED = (
+    "clip",
+    "clips",
+    "take",
+    "status",
+    "folder",
+    "videos",
+    "captions",
+    "words",
+    "plan",
+    "thumbnail",
+    "report",
+    "error",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +59,10 @@ class Made:
             "folder": str(self.folder),
             "videos": {name: str(path) for name, path in self.videos.items()},
             "captions": {kind: str(first.with_suffix(f".{kind}")) for kind in ("srt", "vtt")},
-            "words": str(self.folder / "words.json"),
+            "words": str(self.folder / _WORDS),
             "plan": str(self.folder / "plan.json"),
             "thumbnail": str(self.folder / "thumbnail.jpg"),
-            "report": self.report,
+            "report": str(self.folder / _REPORT),
             "error": None,
         }
 
@@ -57,21 +73,26 @@ class Made:
             f"made in {told['took']['total']:.0f} s" if self.status == "made" else "nothing to do, all of it lies ready"
         )
         yield f"{take}: {took}"
+        yield from self._in_figures()
+        yield from (f"  note: {note}" for note in self.report["notes"])
+        yield "Look at:"
+        for path in (*self.videos.values(), self.folder / "thumbnail.jpg", self.folder / _REPORT):
+            yield f"  {_near(path)}"
+
+    def _in_figures(self) -> Iterator[str]:
+        told = self.report
         yield (
             f"  {_clock(told['clip_seconds'])} recorded, {_clock(told['video_seconds'])} long now: "
             f"{told['pieces']['dropped']} pieces cut out, {told['captions']['cues']} captions"
             + (f", {told['sound']['lufs']:.1f} LUFS" if told["sound"]["lufs"] is not None else ", no sound")
             + f", the brand takes {told['brand']['footprint_percent']:.1f} %"
         )
-        yield from (f"  note: {note}" for note in told["notes"])
-        yield "Look at:"
-        for path in (*self.videos.values(), self.folder / "thumbnail.jpg", self.folder / _REPORT):
-            yield f"  {_near(path)}"
 
 
 def failed(clips: Sequence[Path], fault: CandidError) -> dict[str, Any]:
     """The object that `--json` prints for a take that failed."""
-    return {
+    told: dict[str, Any] = dict.fromkeys(_PROMISED)
+    return told | {
         "clip": str(clips[0]),
         "clips": [str(clip) for clip in clips],
         "status": "failed",
@@ -79,10 +100,11 @@ def failed(clips: Sequence[Path], fault: CandidError) -> dict[str, Any]:
     }
 
 
-def causes(order: Order, engine: str) -> list[Any]:
+def causes(order: Order, choice: Choice) -> list[Any]:
     """All that a finished take depends on, as cheap to look at as a file's size and date."""
     files = [*order.clips, *filter(None, [order.brand.logo]), *order.brand.fonts]
-    return [__version__, engine, repr(order), [(str(path), *_seen(path)) for path in files]]
+    engine = (choice.engine.name, choice.engine.model)
+    return [__version__, ffmpeg.binary(), engine, repr(order), [(str(path), *_seen(path)) for path in files]]
 
 
 def _seen(path: Path) -> tuple[int, int]:
@@ -105,11 +127,29 @@ def kept(shelf: Shelf, causes: object) -> Made | None:
 
 
 def write(
-    shelf: Shelf, causes: object, plan: Plan, found: Sequence[Found], rendered: Sequence[Rendered], clock: Clock
+    shelf: Shelf,
+    causes: object,
+    plan: Plan,
+    found: Sequence[Found],
+    rendered: Sequence[Rendered],
+    pictures: Sequence[str],
+    clock: Clock,
 ) -> Made:
-    """Writes report.json, the last file of a take: it says that the take is finished."""
+    """Writes report.json, the last file of a take:
+
+    it says that the take is finished. `pictures` are the thumbnails' names.
+    """
+    report = _facts(plan, found, rendered, pictures, clock)
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
+    return Made("made", shelf.folder, {each.name: each.path for each in rendered}, report)
+
+
+def _facts(
+    plan: Plan, found: Sequence[Found], rendered: Sequence[Rendered], pictures: Sequence[str], clock: Clock
+) -> dict[str, Any]:
     first = rendered[0]
-    report = {
+    return {
         "clip_seconds": _seconds(sum(each.clip.duration_ms for each in found), 1000),
         "video_seconds": _seconds(plan.variants[0].frames, plan.fps),
         "pieces": _pieces(plan),
@@ -136,12 +176,9 @@ def write(
             for variant in plan.variants
         },
         "notes": [*plan.notes, *_draft_note(found), *first.loudness.notes],
-        "files": [name for each in rendered for name in each.files] + ["thumbnail.jpg"],
+        "files": [_WORDS, *(name for each in rendered for name in each.files), *pictures],
         "took": {step: round(seconds, 3) for step, seconds in {**clock.took, "total": clock.total}.items()},
     }
-    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
-    return Made("made", shelf.folder, {each.name: each.path for each in rendered}, report)
 
 
 def _pieces(plan: Plan) -> dict[str, Any]:
@@ -222,7 +259,7 @@ def planned(clips: Sequence[Path], take: str, plan: Plan) -> dict[str, Any]:
     }
 
 
-def told(take: str, plan: Plan) -> Iterator[str]:
+def preview(take: str, plan: Plan) -> Iterator[str]:
     """A dry run in words: every piece with its reason, then every caption."""
     total = sum(piece.frames for piece in plan.pieces)
     left = sum(piece.frames for piece in plan.kept)

@@ -1,7 +1,8 @@
 """The only room that writes output/: made once, kept until its causes change, whole or not at all.
 
-Beside every file lies a small record of what it was made from. A file is kept while that record names the same causes and the file
-is still the one that was written; otherwise it is made again in a temporary place, flushed to disk and renamed.
+Beside every file lies a small record of what it was made from. A file is kept while that record names the same causes
+and the file is still the one that was written; otherwise it is made again in a temporary place, flushed to disk and
+renamed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from pipeline.errors import WorkspaceError
 
 T = TypeVar("T")
 
-_CHUNKS_KEPT_DAYS = 14  # a correction may be taken back: chunks that no plan uses stay this long
+_KEPT_DAYS = 14  # a correction may be taken back: what no plan uses stays this long
 _ROOM_WANTED = 64 << 20  # bytes free before anything starts
 
 
@@ -31,13 +33,16 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.chunks = folder / "chunks"
+        self.chunks = Store(folder / "chunks", ".mp4")
         self.work = folder / "work"
         self._records = folder / ".kept"
 
     @contextlib.contextmanager
     def mine(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """One run a take at a time. `wait` is called once if another run holds the take. What a killed run left half-made goes."""
+        """One run a take at a time.
+
+        `wait` is called once if another run holds the take. What a killed run left half-made goes.
+        """
         import filelock
 
         with explained(self.folder):
@@ -64,56 +69,127 @@ class Shelf:
 
     def has(self, name: str, causes: object) -> bool:
         """Whether the file `name` lies here, made from these causes and untouched since."""
-        return self.untouched(name) and self._recorded(name)[0] == fingerprint(causes)
+        return self.untouched(name) and self._recorded(name)["causes"] == fingerprint(causes)
 
     def untouched(self, name: str) -> bool:
         """Whether the file `name` lies here as it was written."""
-        try:
-            return self._recorded(name)[1:] == _stamp(self.path(name))
-        except (OSError, ValueError, IndexError):
-            return False
+        with contextlib.suppress(OSError):
+            return bool(self._recorded(name).get("stamp") == _stamp(self.path(name)))
+        return False
 
     def keep(self, name: str, causes: object, make: Callable[[Path], object]) -> bool:
-        """Makes the file `name` unless it is there already; `make` writes to the path it is given. True if it was made."""
+        """Makes the file `name` unless it is there already; `make` writes to the path it is given.
+
+        True if it was made.
+        """
         if self.has(name, causes):
             return False
         self.put(name, causes, make)
         return True
 
-    def put(self, name: str, causes: object, make: Callable[[Path], object]) -> None:
-        """Makes the file `name`, whole or not at all."""
+    def put(self, name: str, causes: object, make: Callable[[Path], object], about: str = "") -> None:
+        """Makes the file `name`, whole or not at all. `about` names what it speaks of, for `by_hand`."""
         draft = self.work / f"draft-{name}"
         with explained(self.folder):
             make(draft)
             _flush(draft)
+            self._record(name).unlink(
+                missing_ok=True
+            )  # killed in between, it must not pass for a file corrected by hand
             draft.replace(self.path(name))
-            record = json.dumps([fingerprint(causes), *_stamp(self.path(name))])
-            _write(self._record(name), record, self.work)
+            record = {"causes": fingerprint(causes), "stamp": _stamp(self.path(name)), "about": about}
+            _write(self._record(name), json.dumps(record), self.work)
 
-    def value(self, name: str, causes: object, kind: type[T], find: Callable[[], T]) -> T:
+    def value(self, name: str, causes: object, kind: type[T], find: Callable[[], T], about: str = "") -> T:
         """A value kept as readable JSON: read if it is there, else found and written."""
         adapter = _adapter(kind)
         if self.has(name, causes):
             with contextlib.suppress(ValueError, OSError):
                 return adapter.validate_json(self.path(name).read_bytes())  # type: ignore[no-any-return]
         found = find()
-        self.put(name, causes, lambda path: path.write_bytes(adapter.dump_json(found, indent=1) + b"\n"))
+        self.put(name, causes, lambda path: path.write_bytes(adapter.dump_json(found, indent=1) + b"\n"), about)
         return found
 
-    def tidy(self, used: set[Path]) -> None:
-        """Drops chunks that no plan has used for two weeks."""
-        long_ago = time.time() - _CHUNKS_KEPT_DAYS * 86400
-        for path in self.chunks.glob("*.mp4"):
-            if path not in used and path.stat().st_mtime < long_ago:
-                path.unlink(missing_ok=True)
+    def by_hand(self, name: str, about: str, kind: type[T]) -> T | None:
+        """The value in file `name` if somebody corrected it by hand since it was written about `about`; else None.
 
-    def _recorded(self, name: str) -> list[Any]:
-        """The causes' fingerprint, and size and date of the file that was made."""
-        record = json.loads(self._record(name).read_text(encoding="utf-8"))
-        return record if isinstance(record, list) else []
+        What was corrected by hand stays until the file is deleted. WorkspaceError where it can no longer be read.
+        """
+        if self.untouched(name) or self._recorded(name).get("about") != about or not self.path(name).exists():
+            return None
+        try:
+            return _adapter(kind).validate_json(self.path(name).read_bytes())  # type: ignore[no-any-return]
+        except ValueError as fault:
+            raise WorkspaceError(
+                f"{self.path(name)} was changed, and can no longer be read: {_first_line(fault)}.",
+                "Mend it, or delete it to have it made anew.",
+            ) from fault
+
+    def forget(self) -> None:
+        """Has everything made anew, but for what was corrected by hand.
+
+        The finished files stay until new ones replace them.
+        """
+        for record in self._records.glob("*.json"):
+            name = record.name.removesuffix(".json")
+            if self.untouched(name) or not self.path(name).exists():
+                record.unlink()
+        shutil.rmtree(self.chunks.folder, ignore_errors=True)
+
+    def _recorded(self, name: str) -> dict[str, Any]:
+        """What the file was made from ("causes"), its size and date then ("stamp"), and what it is about."""
+        try:
+            record = json.loads(self._record(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
 
     def _record(self, name: str) -> Path:
         return self._records / f"{name}.json"
+
+
+class Store:
+    """A folder of files named by the hash of what they were made from.
+
+    A file that is there is whole, and is never changed.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self.folder = folder
+        self._suffix = suffix
+
+    def path(self, key: str) -> Path:
+        return self.folder / f"{key}{self._suffix}"
+
+    def has(self, key: str) -> bool:
+        """Whether it is there; asking marks it as used, so that `tidy` spares it."""
+        try:
+            os.utime(self.path(key))
+        except OSError:
+            return False
+        return True
+
+    def keep(self, key: str, make: Callable[[Path], object]) -> Path:
+        """The file of `key`. Where it is missing `make` writes it to the path it is given: whole or not at all."""
+        if not self.has(key):
+            with explained(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                draft = self.folder / f".{key}-{os.getpid()}-{threading.get_ident()}{self._suffix}"
+                try:
+                    make(draft)
+                    _flush(draft)
+                    draft.replace(self.path(key))
+                finally:
+                    draft.unlink(missing_ok=True)
+        return self.path(key)
+
+    def tidy(self) -> None:
+        """Drops what nobody has used for two weeks, and what a killed run left half-made."""
+        long_ago = time.time() - _KEPT_DAYS * 86400
+        for path in self.folder.glob(f"*{self._suffix}"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < long_ago:
+                    path.unlink()
 
 
 def claim(folder: Path, owner: str) -> bool:
@@ -166,6 +242,12 @@ def explained(folder: Path) -> Iterator[None]:
 def _stamp(path: Path) -> list[int]:
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
+
+
+def _first_line(fault: Exception) -> str:
+    """pydantic's messages have a line that counts the errors, then where and what."""
+    lines = [line.strip() for line in str(fault).splitlines()]
+    return ": ".join(lines[1:3]) if len(lines) > 2 else lines[0]
 
 
 def _write(path: Path, text: str, work: Path) -> None:

@@ -41,7 +41,10 @@ class Workspace:
         return (self.root / "assets" / "people", product_assets() / "people")
 
     def clips(self, named: str) -> tuple[Path, ...]:
-        """The clips that a word of the command line means: the file itself, or those of a take that was made here before."""
+        """The clips that a word of the command line means:
+
+        the file itself, or those of a take that was made here before.
+        """
         path = Path(named)
         taken = shelf.owner_of(self.output / named) if path.name == named and not path.exists() else ""
         return tuple(Path(line) for line in taken.split("\0")) if taken else (path,)
@@ -57,7 +60,10 @@ class Workspace:
         )
 
     def take(self, clips: Sequence[Path]) -> str:
-        """The name of the take that these clips become: that of the first, with a mark where another clip has it already."""
+        """The name of the take that these clips become:
+
+        that of the first, with a mark where another clip has it already.
+        """
         name = slug(clips[0].stem)
         places = "\0".join(str(clip.resolve()) for clip in clips)
         mark = hashlib.sha256(places.encode("utf-8", "surrogateescape")).hexdigest()[:6]
@@ -65,7 +71,9 @@ class Workspace:
 
 
 def find(start: Path, named: Path | None = None) -> Workspace:
-    """The workspace that is named, else the nearest folder from `start` upwards that holds recipes/ and assets/, else `start`."""
+    """The workspace that is named, else the nearest folder from `start` upwards that holds recipes/ and assets/, else
+    `start`.
+    """
     if named is not None:
         if not named.is_dir():
             raise WorkspaceError(f"There is no folder {named}.", "Make it first, or name another with --workspace.")
