@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+import cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,3 +24,32 @@ def media() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real clips are not here ({folder}); set CANDID_MEDIA to their folder")
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def takes(self) -> list[dict[str, Any]]:
+        """The JSON objects on standard output."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Candid = Callable[..., Said]
+
+
+def run_candid(workspace: Path, *arguments: object) -> Said:
+    """Runs a command of Candid in a workspace. An error that nobody put into words fails the test."""
+    result = CliRunner().invoke(cli.main, ["--workspace", str(workspace), *map(str, arguments)])
+    assert "Traceback" not in result.output, result.output
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture
+def candid(tmp_path: Path) -> Candid:
+    return lambda *arguments: run_candid(tmp_path, *arguments)

@@ -1,7 +1,7 @@
 """Clips in which every picture names itself and every stretch of sound can be found again.
 
-A picture carries its number as sixteen black and white blocks; the sound is seeded noise. So a finished video says, frame by frame,
-which source moment it shows and plays: finer than flash and beep.
+A picture carries its number as sixteen black and white blocks; the sound is seeded noise. So a finished video says,
+frame by frame, which source moment it shows and plays: finer than flash and beep.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ def constant(fps: Fraction, seconds: float) -> list[Fraction]:
 
 
 def variable(seconds: float, seed: int = 7) -> list[Fraction]:
-    """The times of pictures as a phone makes them: about 30 a second, with jitter and gaps up to 200 ms, in 1/90000 s."""
+    """The times of pictures as a phone makes them:
+
+    about 30 a second, with jitter and gaps up to 200 ms, in 1/90000 s.
+    """
     chance = random.Random(seed)
     times, now = [], Fraction(0)
     while now < seconds:
@@ -64,6 +67,44 @@ def write(
             target.mux(sound.encode(frame))
         target.mux(sound.encode(None))
     return path
+
+
+FLASH_EVERY = Fraction(2, 5)  # seconds
+_BEEP_SECONDS = 0.03
+
+
+def write_flashes(path: Path, times: Sequence[Fraction]) -> list[Fraction]:
+    """A clip with a picture at each of `times`; every 0.4 s one is white, and a beep starts with it. Returns when."""
+    flashes = _first_at_or_after([n * FLASH_EVERY for n in range(1, int(times[-1] / FLASH_EVERY))], times)
+    with av.open(str(path), "w") as target:
+        picture = target.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "18"})
+        picture.width, picture.height = SIZE
+        picture.pix_fmt = "yuv420p"
+        picture.codec_context.time_base = Fraction(1, 90000)
+        sound = target.add_stream("aac", rate=RATE, layout="stereo", options={"b": "256k"})
+        for at in times:
+            shade = np.full((SIZE[1], SIZE[0]), 230 if at in flashes else 30, np.uint8)
+            frame = av.VideoFrame.from_ndarray(shade, format="gray").reformat(format="yuv420p")
+            frame.pts, frame.time_base = round(at * 90000), Fraction(1, 90000)
+            target.mux(picture.encode(frame))
+        target.mux(picture.encode(None))
+        for frame in _sound_frames(_beeps(flashes, float(times[-1]) + 1 / 30), Fraction(0)):
+            target.mux(sound.encode(frame))
+        target.mux(sound.encode(None))
+    return sorted(flashes)
+
+
+def _first_at_or_after(moments: Sequence[Fraction], times: Sequence[Fraction]) -> set[Fraction]:
+    return {next(at for at in times if at >= moment) for moment in moments}
+
+
+def _beeps(starts: set[Fraction], seconds: float) -> np.ndarray:
+    samples = np.zeros(int(seconds * RATE), np.float32)
+    beep = 0.7 * np.sin(2 * np.pi * 1000 * np.arange(int(_BEEP_SECONDS * RATE)) / RATE)
+    for at in starts:
+        first = round(at * RATE)
+        samples[first : first + len(beep)] = beep[: len(samples) - first]
+    return np.stack([samples, samples], axis=1)
 
 
 def _drawn(number: int) -> np.ndarray:

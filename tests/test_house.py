@@ -1,4 +1,7 @@
-"""The house: who may import whom runs one way, pure rooms stay pure, heavy things come late, and the documents are true."""
+"""The house:
+
+who may import whom runs one way, pure rooms stay pure, heavy things come late, and the documents are true.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ def _room(path: Path) -> str:
 
 
 def _imports(path: Path) -> set[str]:
-    """Every module that a file imports, lazily or not, as dotted names; `if TYPE_CHECKING` does not run and does not count."""
+    """Every module that a file imports, lazily or not, as dotted names; `if TYPE_CHECKING` does not run and does not
+    count.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
@@ -104,7 +109,7 @@ def _commands(group: click.Group, prefix: str) -> list[tuple[str, click.Command]
     return found
 
 
-@pytest.mark.parametrize(("name", "command"), _commands(cli.main, "candid"), ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "command"), _commands(cli.main, "candid"), ids=str)
 def test_every_command_has_help_and_stands_in_the_readme(name, command):
     assert command.help and len(command.help) > 20
     assert all(getattr(option, "help", "") for option in command.params if isinstance(option, click.Option))

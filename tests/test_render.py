@@ -1,18 +1,21 @@
-"""Every output frame is the planned source frame, every stretch of sound where its picture is, and the same inputs give the same bytes."""
+"""Every output frame is the planned source frame, sound stays with its picture, the same inputs give the same bytes."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
-from pipeline import brand, encode, media, render
+from pipeline import brand, encode, media, render, sound
 from pipeline.chunks import chunks
-from pipeline.model import Clip, Format, Piece, Plan, Rect, Variant
+from pipeline.model import Activity, Clip, Format, Piece, Plan, Recipe, Rect, Variant
+from pipeline.progress import quiet
 from pipeline.shelf import Shelf
 from pipeline.workspace import product_assets
 from tests import patterns
@@ -21,6 +24,7 @@ BOX = Rect(0, 0, 2, 2)
 SMALL = Format("small", *patterns.SIZE, BOX, BOX, BOX)
 BRAND = brand.load(product_assets() / "brands" / "default")
 KIT = encode.Kit(BRAND, {}, ())
+QUICK = encode.Quality("ultrafast", 12)
 
 
 def random_cuts(frames: int, clip: int = 0, seed: int = 3) -> list[Piece]:
@@ -46,26 +50,44 @@ def plan_of(clips: list[Clip], pieces: list[Piece], fps: Fraction) -> Plan:
 
 def render_pictures(plan: Plan, folder: Path) -> list[Path]:
     shelf = Shelf(folder)
+    variant = plan.variants[0]
     with shelf.mine():
-        jobs = [encode.job(plan, plan.variants[0], c, KIT, encode.Quality("ultrafast", 12)) for c in chunks(plan, plan.variants[0])]
-        render.make_missing(jobs, shelf)
-        return [render.part(shelf, job) for job in jobs]
+        jobs = [encode.job(plan, variant, chunk, KIT, QUICK) for chunk in chunks(plan, variant)]
+        render.make_missing(jobs, render.Site(shelf, {}, lambda: None), lambda frames: None)
+        return [shelf.chunks.path(job.key) for job in jobs]
 
 
+def render_video(plan: Plan, folder: Path) -> Path:
+    """Pictures and sound, joined."""
+    shelf = Shelf(folder)
+    variant = plan.variants[0]
+    with shelf.mine():
+        decoded = [
+            media.sound(clip, shelf.work / f"{number}.raw", rate=48000, channels=2, dtype="<f4")
+            for number, clip in enumerate(plan.clips)
+        ]
+        sounds = [lambda each=each: each for each in decoded]
+        quiet_recipe = Recipe(denoise=False)
+        heard = sound.make(plan, variant, sounds, [Activity() for _ in plan.clips], quiet_recipe, shelf)
+        site = render.Site(shelf, {}, lambda: None)
+        return render.video(plan, variant, KIT, site, lambda: heard, QUICK, render.Bar(plan, quiet)).path
+
+
+HEVC = {
+    "codec": "libx265",
+    "pixel_format": "yuv420p10le",
+    "options": {
+        "preset": "ultrafast",
+        "crf": "18",
+        "x265-params": "log-level=none:keyint=90:open-gop=1:bframes=4",
+    },
+}
 SOURCES = {
     "constant-30": (patterns.constant(Fraction(30), 60), Fraction(30), {}),
     "constant-29.97": (patterns.constant(Fraction(30000, 1001), 60), Fraction(30000, 1001), {}),
     "variable": (patterns.variable(60), Fraction(30), {}),
     "picture-late": (patterns.constant(Fraction(30), 40), Fraction(30), {"picture_late": Fraction(1, 4)}),
-    "hevc-10-bit": (
-        patterns.constant(Fraction(30), 30),
-        Fraction(30),
-        {
-            "codec": "libx265",
-            "pixel_format": "yuv420p10le",
-            "options": {"preset": "ultrafast", "crf": "18", "x265-params": "log-level=none:keyint=90:open-gop=1:bframes=4"},
-        },
-    ),
+    "hevc-10-bit": (patterns.constant(Fraction(30), 30), Fraction(30), HEVC),
 }
 
 
@@ -87,6 +109,75 @@ def test_every_output_frame_is_the_planned_source_frame(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("times", [patterns.constant(Fraction(30), 60), patterns.variable(60)], ids=["cfr", "vfr"])
+def test_sound_and_picture_stay_within_a_frame_after_a_hundred_cuts(times, tmp_path):
+    flashes = patterns.write_flashes(tmp_path / "clip.mp4", times)
+    clip = media.probe(tmp_path / "clip.mp4")
+    plan = plan_of([clip], random_cuts(int(times[-1] * 30) + 1), Fraction(30))
+    assert len(plan.kept) > 100
+    video = render_video(plan, tmp_path / "take")
+    planned = _flashes_planned(plan, flashes)
+    bright, loud = _bright_frames(video), _sound_of(video)
+    assert len(planned) > 30
+    assert [frame for frame, _ in planned if frame not in bright] == []
+    apart = [_onset(loud, frame) - frame for frame, _ in planned]
+    assert max(map(abs, apart)) <= 1.0
+
+
+def _flashes_planned(plan: Plan, flashes: list[Fraction]) -> list[tuple[int, Fraction]]:
+    """The output frame of every flash that is kept with its whole beep, and its source time."""
+    found, at = [], 0
+    for piece in plan.kept:
+        for flash in flashes:
+            slot = patterns.round_half_up(flash * plan.fps)
+            if piece.start + 1 <= slot < piece.end - 1:
+                found.append((at + slot - piece.start, flash))
+        at += piece.frames
+    return found
+
+
+def _bright_frames(path: Path) -> set[int]:
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
+    return {number for number, level in enumerate(frames) if level > 120}
+
+
+def _sound_of(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        blocks = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    return np.abs(np.concatenate(blocks))
+
+
+def _onset(loud: np.ndarray, frame: int) -> float:
+    """Where, in frames, the sound near `frame` becomes loud."""
+    first = max(0, (frame - 2) * 1600)
+    window = loud[first : (frame + 3) * 1600]
+    return float((first + np.argmax(window > 0.3 * window.max())) / 1600)
+
+
+@pytest.mark.slow
+def test_the_joined_file_is_as_platforms_want_it(tmp_path):
+    clip = media.probe(patterns.write(tmp_path / "clip.mp4", patterns.variable(12)))
+    plan = plan_of([clip], random_cuts(350), Fraction(30))
+    video = render_video(plan, tmp_path / "take")
+    with av.open(str(video)) as container:
+        picture, heard = container.streams.video[0], container.streams.audio[0]
+        packets = [packet for packet in container.demux(picture) if packet.size]
+        assert (picture.codec_context.name, picture.profile, picture.pix_fmt) == ("h264", "High", "yuv420p")
+        context = picture.codec_context
+        assert (context.color_primaries, context.color_trc, context.colorspace, context.color_range) == (1, 1, 1, 1)
+        assert (heard.codec_context.name, heard.rate, heard.layout.name) == ("aac", 48000, "stereo")
+    keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+    steps = {b.dts - a.dts for a, b in itertools.pairwise(packets)}
+    assert len(packets) == plan.variants[0].frames
+    assert max(b - a for a, b in zip(keys, [*keys[1:], len(packets)], strict=True)) <= 60
+    assert len(steps) == 1
+    assert sorted(round(packet.pts * packet.time_base * 30) for packet in packets) == list(range(len(packets)))
+    head = video.read_bytes()
+    assert head.index(b"moov") < head.index(b"mdat")
+
+
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(tmp_path):
     clip = media.probe(patterns.write(tmp_path / "clip.mp4", patterns.variable(20)))
     plan = plan_of([clip], random_cuts(590), Fraction(30))
@@ -98,3 +189,17 @@ def _video_bytes(path: Path) -> str:
     with av.open(str(path)) as container:
         packets = b"".join(bytes(packet) for packet in container.demux(video=0))
     return hashlib.sha256(packets).hexdigest()
+
+
+@pytest.mark.slow
+def test_clips_of_different_rate_and_size_are_joined_frame_by_frame(tmp_path):
+    first = media.probe(patterns.write(tmp_path / "a.mp4", patterns.constant(Fraction(30), 8)))
+    second = media.probe(patterns.write(tmp_path / "b.mp4", patterns.constant(Fraction(24), 8)))
+    pieces = random_cuts(200) + random_cuts(200, clip=1, seed=5)
+    plan = plan_of([first, second], pieces, Fraction(30))
+    shown = [
+        patterns.shown_on_grid(patterns.constant(Fraction(30), 8), Fraction(30), 240),
+        patterns.shown_on_grid(patterns.constant(Fraction(24), 8), Fraction(30), 240),
+    ]
+    expected = [shown[piece.clip][n] for piece in plan.kept for n in range(piece.start, piece.end)]
+    assert patterns.numbers_of(render_video(plan, tmp_path / "take")) == expected

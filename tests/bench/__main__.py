@@ -1,0 +1,209 @@
+"""Measures, prints a table and writes bench-results.json.
+
+`python -m tests.bench render help` measures these rows alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.fonts import default_fonts
+from pydantic import TypeAdapter
+
+from pipeline import ffmpeg
+from pipeline.encode import Quality
+from pipeline.model import Plan
+from tests.bench.measure import Run, alternating, ratio, run
+from tests.conftest import ROOT
+
+MEDIA = Path(os.environ.get("CANDID_MEDIA", ROOT.parent / "shared" / "media"))
+CANDID = str(Path(sys.executable).with_name("candid"))
+QUALITY = Quality()
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    goal: float
+    measured: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.measured >= self.goal if self.at_least else self.measured <= self.goal
+
+
+class Bench:
+    """A folder to work in, and the clip that is measured on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clip = self._clip()
+        self.take = folder / "output" / "bench"
+        self.say("finding the plan")
+        self.whole()
+
+    def _clip(self) -> Path:
+        """The recorded minute where it is present, else the demo clip three times over."""
+        path = self.folder / "bench.mp4"
+        recorded = MEDIA / "bench-talk.mp4"
+        if recorded.exists():
+            path.symlink_to(recorded)
+        else:
+            _looped(ROOT / "assets" / "demo" / "demo.mp4", path, seconds=61)
+        return path
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def candid(self, *arguments: str, memory: bool = False) -> Run:
+        return run([CANDID, *arguments], self.folder, memory=memory)
+
+    def plan(self) -> Plan:
+        return TypeAdapter(Plan).validate_json((self.take / "plan.json").read_bytes())
+
+    # --- what is compared -----------------------------------------------------------------------------------------
+
+    def whole(self) -> Run:
+        """The whole job with the embedded engine, from nothing."""
+        run(["rm", "-rf", "output"], self.folder)
+        return self.candid("render", "bench.mp4", "--transcriber", "pocketsphinx")
+
+    def render(self) -> Run:
+        """All that is found out and decided lies ready; what is made of it does not."""
+        made = [*self.take.glob("landscape.*"), *self.take.glob("sound*"), *self.take.glob("thumbnail*")]
+        run(["rm", "-rf", str(self.take / "chunks"), *map(str, made)], self.folder)
+        return self.candid("render", "bench.mp4", "--transcriber", "pocketsphinx")
+
+    def one_word(self) -> Run:
+        """One word is corrected in words.json."""
+        words = self.take / "words.json"
+        told = json.loads(words.read_text())
+        word = told["words"][len(told["words"]) // 2]
+        word["text"] = "other" if word["text"] != "other" else "another"
+        words.write_text(json.dumps(told))
+        return self.candid("render", "bench.mp4", "--transcriber", "pocketsphinx")
+
+    def bare(self) -> Run:
+        """The same kept spans and the same encoder, by ffmpeg alone, in one pass; no captions, no brand."""
+        spans = [(p.start, p.end) for p in self.plan().kept]
+        fps = self.plan().fps
+        video = "+".join(f"between(n,{a},{b - 1})" for a, b in spans)
+        sound = "+".join(f"between(t,{float(a / fps):.4f},{float(b / fps):.4f})" for a, b in spans)
+        graph = (
+            f"[0:v]fps={fps.numerator}/{fps.denominator},select='{video}',setpts=N/FRAME_RATE/TB,format=yuv420p[v];"
+            f"[0:a]aselect='{sound}',asetpts=N/SR/TB[a]"
+        )
+        encoder = ["-c:v", "libx264", "-preset", QUALITY.preset, "-crf", str(QUALITY.crf), "-g", str(round(2 * fps))]
+        output = [*encoder, "-threads", str(QUALITY.threads), "-c:a", "aac", "-b:a", "256k", "bare.mp4"]
+        command = [ffmpeg.binary(), "-y", "-v", "error", "-i", "bench.mp4", "-filter_complex", graph]
+        return run([*command, "-map", "[v]", "-map", "[a]", *output], self.folder)
+
+    def moviepy(self) -> Run:
+        logo = next((ROOT / "assets" / "brands" / "default").glob("logo.png"))
+        lower = next(iter(sorted((self.folder / "output" / ".drawn").glob("*.mov"))))
+        script = [sys.executable, "-m", "tests.bench.moviepy_alone", str(self.take / "plan.json")]
+        files = [str(self.folder / "moviepy.mp4"), str(default_fonts()[0]), str(logo), str(lower)]
+        return run(["env", f"PYTHONPATH={ROOT}", *script, *files], self.folder)
+
+
+# --- the rows ---------------------------------------------------------------------------------------------------------
+
+
+def speed(bench: Bench) -> Iterator[Row]:
+    done = alternating(
+        {"bare": bench.bare, "whole": bench.whole, "render": bench.render, "one word": bench.one_word}, ROUNDS
+    )
+    yield Row("render (plan ready) / bare transcode of the same spans", 1.10, ratio(done["render"], done["bare"]))
+    yield Row("whole job, embedded engine / the same bare transcode", 1.6, ratio(done["whole"], done["bare"]))
+    yield Row("again after one caption word / full render", 0.2, ratio(done["one word"], done["render"]))
+
+
+def moviepy(bench: Bench) -> Iterator[Row]:
+    done = alternating({"render": bench.render, "moviepy alone": bench.moviepy}, 1)
+    yield Row("the same video with moviepy alone / render", 6, ratio(done["moviepy alone"], done["render"]), True)
+
+
+def memory(bench: Bench) -> Iterator[Row]:
+    peaks = []
+    for minutes in (1, 30):
+        name = f"long-{minutes}.mp4"
+        _looped(bench.clip, bench.folder / name, seconds=60 * minutes, small=True)
+        bench.say(f"  {minutes} min")
+        peaks.append(bench.candid("render", name, "--transcriber", "pocketsphinx", memory=True).memory)
+    bench.say(f"  peaks: {peaks[0]:.0f} MiB and {peaks[1]:.0f} MiB")
+    yield Row("peak memory of all processes, 30 minutes / 1 minute", 1.3, peaks[1] / peaks[0])
+
+
+def start(bench: Bench) -> Iterator[Row]:
+    done = alternating(
+        {
+            "candid --help": lambda: bench.candid("--help"),
+            "import click": lambda: run([sys.executable, "-c", "import click"], bench.folder),
+        },
+        15,
+    )
+    yield Row("candid --help / python -c 'import click'", 2.0, ratio(done["candid --help"], done["import click"]))
+
+
+def quality(bench: Bench) -> Iterator[Row]:
+    """VMAF of a video with nothing laid over it, against its source."""
+    source = bench.folder / "silent.mp4"
+    ffmpeg.run(["-i", str(bench.clip), "-t", "20", "-an", "-c:v", "copy", str(source)])
+    bench.candid("render", "silent.mp4", "--unbranded", "--keep-everything")
+    made = bench.folder / "output" / "silent" / "landscape-unbranded.mp4"
+    graph = "[0:v]setpts=N/30/TB[a];[1:v]setpts=N/30/TB[b];[a][b]libvmaf=n_threads=2"
+    said = ffmpeg.run(
+        ["-i", str(made), "-i", str(source), "-filter_complex", graph, "-f", "null", "-"], log="info", seconds=1200
+    )
+    score = float(said.rpartition("VMAF score: ")[2].split()[0])
+    yield Row("VMAF of an overlay-free render at the default quality", 93, score, at_least=True)
+
+
+ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "start": start,
+    "speed": speed,
+    "quality": quality,
+    "moviepy": moviepy,
+    "memory": memory,
+}
+
+
+def _looped(source: Path, out: Path, *, seconds: int, small: bool = False) -> None:
+    """The clip over and over; `small`: at 640x360, so that half an hour is encoded in reasonable time."""
+    codec = ["-vf", "scale=640:360", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"]
+    how = codec if small else ["-c", "copy"]
+    ffmpeg.run(["-stream_loop", "-1", "-i", str(source), "-t", str(seconds), *how, str(out)], seconds=3600)
+
+
+def _table(rows: list[Row]) -> str:
+    lines = ["| what | goal | measured | |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        bound = f"{'at least' if row.at_least else 'at most'} {row.goal:g}"
+        lines.append(f"| {row.what} | {bound} | {row.measured:.2f} | {'met' if row.met else 'missed'} |")
+    return "\n".join(lines)
+
+
+def main(wanted: list[str]) -> None:
+    unknown = [name for name in wanted if name not in ROWS]
+    if unknown:
+        raise SystemExit(f"There is no row {', '.join(unknown)}. Known: {', '.join(ROWS)}.")
+    with tempfile.TemporaryDirectory(prefix="candid-bench-") as folder:
+        bench = Bench(Path(folder))
+        rows = [row for name in wanted or ROWS for row in ROWS[name](bench)]
+    print(_table(rows))
+    (ROOT / "bench-results.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    print(f"\n{sum(row.met for row in rows)} of {len(rows)} goals met; medians of {ROUNDS} rounds; bench-results.json")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
