@@ -1,7 +1,7 @@
 """PURE: where things lie in a frame. The table of formats, and the part of the frame that each card covers.
 
-Sizes are chosen so that the brand stays light: logo all the time, lower third for 4 s and end card for 2 s together take less than
-2 % of the pixels x seconds of a video of 20 s. The safe areas are those of STANDARDS, "Captions".
+Sizes are chosen so that the brand stays light: logo all the time, lower third for 4 s and end card for 2 s together
+take less than 2 % of the pixels x seconds of a video of 20 s. The safe areas are those of STANDARDS, "Captions".
 """
 
 from __future__ import annotations

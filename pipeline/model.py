@@ -7,7 +7,8 @@ compare by content.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -260,6 +261,31 @@ class CueWord:
     end: int
 
 
+# Scripts without spaces between words: Thai, Lao, Burmese, Khmer; kana and Han with their punctuation; fullwidth forms.
+_SPACELESS = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x312F), (0x31A0, 0x9FFF),
+    (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFF9F), (0x20000, 0x3FFFF),
+)  # fmt: skip
+
+
+def spaceless(char: str) -> bool:
+    """Whether a character belongs to a script that puts no space between words."""
+    return any(first <= ord(char) <= last for first, last in _SPACELESS)
+
+
+def separator(left: str, right: str) -> str:
+    """What stands between two words in a line: a space, or nothing where both sides are of a script without spaces."""
+    return "" if left and right and spaceless(left[-1]) and spaceless(right[0]) else " "
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as one line of text."""
+    text = ""
+    for word in words:
+        text = text + separator(text, word) + word if text else word
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     """A caption: frames start..end of the finished video, and its lines of words."""
@@ -271,7 +297,7 @@ class Cue:
     @property
     def text(self) -> str:
         """The lines, joined by newlines."""
-        return "\n".join(" ".join(word.text for word in line) for line in self.lines)
+        return "\n".join(joined(word.text for word in line) for line in self.lines)
 
     @property
     def words(self) -> tuple[CueWord, ...]:
@@ -407,8 +433,18 @@ class FontMetrics:
 
     def missing(self, text: str) -> str:
         """The characters of `text` that the font cannot draw, each once, in order."""
-        return "".join(dict.fromkeys(c for c in text if not c.isspace() and ord(c) not in self.advances))
+        seen = dict.fromkeys(unicodedata.normalize("NFC", text))
+        return "".join(c for c in seen if ord(c) not in self.advances and not c.isspace() and not _unseen(c))
 
     def width(self, text: str) -> float:
-        """Width in em; a character that is not there counts one em."""
-        return sum(self.advances.get(ord(c), self.units_per_em) for c in text) / self.units_per_em
+        """Width in em; a character that is not there counts one em, one that is never drawn nothing."""
+        return sum(self._advance(c) for c in text) / self.units_per_em
+
+    def _advance(self, char: str) -> int:
+        known = self.advances.get(ord(char))
+        return known if known is not None else 0 if _unseen(char) else self.units_per_em
+
+
+def _unseen(char: str) -> bool:
+    """Joiners, direction marks and variation selectors steer how their neighbors are drawn; they are not drawn."""
+    return unicodedata.category(char) == "Cf" or 0xFE00 <= ord(char) <= 0xFE0F or 0xE0100 <= ord(char) <= 0xE01EF

@@ -1,6 +1,7 @@
 """PURE: everything decided, in frames -> Plan.
 
-What is kept of each clip is laid end to end on one grid of `fps`; words, cues, layers and cards find their frames there.
+What is kept of each clip is laid end to end on one grid of `fps`; words, cues, layers and cards find their frames
+there.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ class Look:
 
 
 def rate(clips: Sequence[Clip]) -> Fraction:
-    """The frame rate of the finished video: the highest among the clips, so that no movement is lost; 30 where there is no picture."""
+    """The frame rate of the finished video:
+
+    the highest among the clips, so that no movement is lost; 30 where there is no picture.
+    """
     return max((clip.picture.fps for clip in clips if clip.picture is not None), default=_DEFAULT_FPS)
 
 
@@ -94,7 +98,10 @@ def decide(
 
 
 def spoken(pieces: Sequence[Piece], transcripts: Sequence[Transcript], fps: Fraction) -> tuple[CueWord, ...]:
-    """The words that are kept, at their frames in the kept timeline. A word belongs to the piece that holds its middle."""
+    """The words that are kept, at their frames in the kept timeline.
+
+    A word belongs to the piece that holds its middle.
+    """
     at = 0
     words: list[CueWord] = []
     for clip, transcript in enumerate(transcripts):
@@ -196,7 +203,8 @@ def _warnings(variants: Sequence[Variant], brand: Brand) -> tuple[str, ...]:
     for variant in variants:
         if variant.footprint_percent > brand.budget_percent:
             notes.append(
-                f"The brand takes {variant.footprint_percent:.1f} % of {variant.name}; its budget is {brand.budget_percent:.1f} %. "
+                f"The brand takes {variant.footprint_percent:.1f} % of {variant.name}; "
+                f"its budget is {brand.budget_percent:.1f} %. "
                 "A longer clip, a smaller logo or a shorter end card brings it down."
             )
         if variant.missing_glyphs:

@@ -1,0 +1,119 @@
+"""assets/brands/<name>/ <-> Brand, and whether its colors can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline import tomlfile
+from pipeline.errors import RecipeError
+from pipeline.fonts import default_fonts
+from pipeline.model import Brand, Colors
+
+Color = tuple[int, int, int]
+
+_HEX = r"^#[0-9a-fA-F]{6}$"
+_TEXT_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3 (minimum); large text and graphics need 3
+_LARGE_CONTRAST = 3.0
+_LARGEST_LOGO = 20 << 20
+_STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class _Colors(BaseModel):
+    model_config = _STRICT
+    background: str = Field("#101820", pattern=_HEX)
+    text: str = Field("#ffffff", pattern=_HEX)
+    accent: str = Field("#ffc43d", pattern=_HEX)
+
+
+class _File(BaseModel):
+    """Times in seconds, as people write them."""
+
+    model_config = _STRICT
+    title: str = Field("", max_length=60)
+    closing_line: str = Field("", max_length=100)
+    logo: str = ""
+    font: str = "Roboto"
+    colors: _Colors = _Colors()
+    bumper: float = Field(1.0, ge=0, le=1.5)
+    end_card: float = Field(2.0, ge=0, le=10)
+    lower_third: float = Field(4.0, ge=0, le=20)
+    budget: float = Field(2.0, gt=0, le=100)
+
+
+def load(folder: Path) -> Brand:
+    """The brand in a folder:
+
+    brand.toml, its logo, and fonts/ where it brings its own. RecipeError where something is wrong.
+    """
+    told = tomlfile.read(folder / "brand.toml", _File, "brand")
+    colors = Colors(*(_rgb(each) for each in (told.colors.background, told.colors.text, told.colors.accent)))
+    return Brand(
+        name=folder.name,
+        title=told.title,
+        colors=colors,
+        logo=_logo(folder, told.logo) if told.logo else None,
+        font=told.font,
+        fonts=_fonts(folder),
+        bumper_ms=round(told.bumper * 1000),
+        end_card_ms=round(told.end_card * 1000),
+        lower_third_ms=round(told.lower_third * 1000),
+        budget_percent=told.budget,
+        closing_line=told.closing_line,
+    )
+
+
+def _logo(folder: Path, name: str) -> Path:
+    """The logo's file, which has to lie inside the brand's folder and be a picture."""
+    from PIL import Image, UnidentifiedImageError
+
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RecipeError(f"The logo {name!r} lies outside the brand's folder.", f"Copy it into {folder}.")
+    try:
+        if path.stat().st_size > _LARGEST_LOGO:
+            raise RecipeError(f"The logo {name!r} is larger than 20 MB.", "Export it at 1000 pixels a side or less.")
+        with Image.open(path) as picture:
+            picture.verify()
+    except FileNotFoundError as fault:
+        raise RecipeError(f"The logo {name!r} is not in {folder}.", "Copy it there, or leave out the line.") from fault
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as fault:
+        raise RecipeError(f"The logo {name!r} is no picture that can be read.", "Export it as PNG.") from fault
+    return path
+
+
+def _fonts(folder: Path) -> tuple[Path, ...]:
+    own = sorted(path for path in (folder / "fonts").glob("*") if path.suffix.lower() in {".ttf", ".otf"})
+    return tuple(own) or default_fonts()
+
+
+def _rgb(text: str) -> Color:
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def contrast(a: Color, b: Color) -> float:
+    """The contrast ratio of two colors, 1..21 (WCAG 2.2, definition "contrast ratio")."""
+    light, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    """Relative luminance, 0..1 (WCAG 2.2, definition "relative luminance")."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def warnings(brand: Brand) -> tuple[str, ...]:
+    """A sentence for every pair of colors that is hard to read."""
+    colors = brand.colors
+    pairs = [
+        ("text", colors.text, _TEXT_CONTRAST),
+        ("accent", colors.accent, _LARGE_CONTRAST),
+    ]
+    return tuple(
+        f"The brand's {name} color is hard to read on its background: "
+        f"contrast {contrast(color, colors.background):.1f}, {least:g} is wanted (WCAG)."
+        for name, color, least in pairs
+        if contrast(color, colors.background) < least
+    )

@@ -1,0 +1,760 @@
+"""PURE: words -> cues that hold the standards; writers for ASS (burnt in), SRT and VTT (beside the video).
+
+Where to break is found by dynamic programming over a table of costs: every break costs what it hurts (an article torn
+from its noun, a word left alone, text that is faster than people read), and the cheapest whole is taken. What still
+cannot be kept is listed by rule. Times are frames of the finished video.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+from pipeline.model import (
+    Brand,
+    CaptionRules,
+    Cue,
+    CueWord,
+    FontMetrics,
+    Format,
+    Violation,
+    joined,
+    separator,
+    spaceless,
+)
+
+if TYPE_CHECKING:
+    from pysubs2 import SSAStyle
+
+# --- language: where a line may break ---------------------------------------------------------------------------------
+
+# Never last in a line: articles and other words that lean on the next one.
+_LEANING = {
+    "en": "a an the my your his her its our their this that these those no every each some any very i we you he she",
+    "de": "der die das den dem des ein eine einen einem einer eines mein meine sein unser kein keine sehr ich wir",
+    "fr": "le la les l' un une des du de au aux mon ma mes ton ta tes son sa ses notre votre leur ce cet cette ces",
+    "es": "el la los las un una unos unas del al mi mis tu tus su sus este esta estos estas ese esa muy",
+    "it": "il lo la i gli le un uno una del della dei al alla mio mia suo sua questo questa",
+    "pt": "o a os as um uma uns umas do da dos das no na meu minha seu sua este esta",
+}
+# Better first in a line than last: conjunctions and prepositions.
+_OPENING = {
+    "en": "and or but nor so because that which who when while where if than as though although until unless "
+    "to of in on at for with from by about into over under after before between through without like",
+    "de": "und oder aber denn weil dass wenn als ob während damit obwohl "
+    "von vom zu zum zur in im an am auf aus bei beim mit nach für über unter um durch ohne gegen vor seit",
+    "fr": "et ou mais donc car que qui quand si parce lorsque à en dans sur sous pour avec par sans chez vers entre",
+    "es": "y e o u pero que porque cuando si como aunque en con por para sin sobre entre hasta desde hacia",
+    "it": "e o ma che perché quando se come di in con su per tra fra da",
+    "pt": "e ou mas que porque quando se como em com por para sem sobre entre até desde",
+}
+_ABBREVIATED = "mr. mrs. ms. dr. prof. st. vs. no. nr. e.g. i.e. etc. z.b. d.h. u.a. ca. bzw. mme. sr. sra."
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
+_LEANS = frozenset(word for words in _LEANING.values() for word in words.split())
+_OPENS = frozenset(word for words in _OPENING.values() for word in words.split())
+_CLOSERS = "\"'”’»›)]}」』）"  # what may stand behind the punctuation of a sentence
+_SENTENCE = frozenset(".?!…。！？؟।")
+_CLAUSE = frozenset(",;:–—、，；：،؛")
+_VOWELS = "aeiouyäöüáéíóúàèìòùâêîôûåæøœãõ"
+_ONE_SOUND = frozenset(["ch", "ck", "ph", "th", "sh", "qu"])
+_SYLLABLE = re.compile(f"(?:sch|ch|ph|th|sh|qu|[^{_VOWELS}])[{_VOWELS}]")
+
+# --- costs: what a break or a cue hurts, in one unit of our own -------------------------------------------------------
+
+_A_CUE = 3.0  # each cue, so that there are few
+_NO_PUNCTUATION = 6.0  # a cue that ends in the middle of a clause
+_LINE_IN_CLAUSE = 3.0  # a line that does
+_AT_CLAUSE = 1.5  # a cue that ends at a comma
+_AT_PAUSE = 2.0  # a cue that ends where the speaker pauses, or at a cut
+_BEFORE_OPENING = -2.0  # a break before a conjunction or preposition
+_AFTER_LEANING = 9.0  # a break after an article, a conjunction or a preposition
+_IN_NAME = 6.0  # between first and last name
+_IN_WORD = 15.0  # a cue that ends within a word
+_INNER_SENTENCE = 1.5  # a sentence that ends inside a cue
+_INNER_CUT = 1.0  # a cut inside a cue
+_INNER_PAUSE = 8.0  # a second of silence inside a cue
+_ALONE = 6.0  # an almost empty cue that is no sentence
+_UNEVEN = 10.0  # lines of unequal length
+_BROKEN = 40.0  # a rule of the standards that is not held
+_TOO_FAST = 3.0  # each character a second above the reading speed
+_IMPOSSIBLE = 10_000.0
+
+_FEW_CHARS = 12
+_PAUSE_SECONDS = Fraction(35, 100)  # a silence that is heard as a pause
+_LINGER = 6  # frames that a word stays lit after it was spoken
+
+
+def cues(
+    words: Sequence[CueWord],
+    rules: CaptionRules,
+    *,
+    fps: Fraction,
+    frames: int,
+    breaks: Sequence[int],
+    fits: Callable[[str], bool],
+) -> tuple[tuple[Cue, ...], tuple[Violation, ...]]:
+    """Words as cues within frames 0..frames, and the rules that could not be kept.
+
+    `breaks` are the frames where a cut lies; `fits` says whether a line is narrow enough. Violations name their rule:
+    lines, line_length (columns), min_duration and max_duration (ms), reading_speed (characters a second), gap, in_time
+    and out_time (frames).
+    """
+    clean = _clean(words)
+    if not clean or frames < 1:
+        return (), ()
+    script = _Script.of(clean, rules, fps=fps, frames=frames, breaks=breaks, fits=fits)
+    groups = _cheapest(script)
+    made = tuple(
+        Cue(start, end, _lines(script, first, last))
+        for (first, last), (start, end) in zip(groups, _times(script, groups), strict=True)
+        if start < end
+    )
+    return made, tuple(_violations(made, rules, fps, fits))
+
+
+# --- words as they may be shown ---------------------------------------------------------------------------------------
+
+
+def _clean(words: Sequence[CueWord]) -> list[CueWord]:
+    """Words without control characters, one by one where several came as one, in the order of their start."""
+    found = (part for word in words for part in _parts(word, _printable(word.text).split()))
+    return sorted(found, key=lambda word: word.start)
+
+
+def _printable(text: str) -> str:
+    """Composed characters; what cannot be written as UTF-8 or shown (controls, surrogates) is left out."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(c for c in composed if c.isspace() or unicodedata.category(c) not in {"Cc", "Cs", "Co"})
+
+
+def _parts(word: CueWord, texts: Sequence[str]) -> Iterator[CueWord]:
+    """A word as several, each with its share of the time."""
+    total = max(1, sum(len(text) for text in texts))
+    done = 0
+    for text in texts:
+        start = word.start + (word.end - word.start) * done // total
+        done += len(text)
+        yield CueWord(text, start, word.start + (word.end - word.start) * done // total)
+
+
+def _own_frames(words: Sequence[CueWord], frames: int) -> list[CueWord]:
+    """Every word inside the video, on a frame of its own where there are as many, and over when the next one begins."""
+    starts = [min(max(0, word.start), max(0, frames - 1)) for word in words]
+    for k in range(1, len(starts)):
+        starts[k] = max(starts[k], starts[k - 1] + 1)
+    for k in range(len(starts) - 1, -1, -1):
+        starts[k] = max(0, min(starts[k], frames - (len(starts) - k)))
+    ends = [*starts[1:], frames]
+    return [
+        CueWord(word.text, start, max(start + 1, min(word.end, end)))
+        for word, start, end in zip(words, starts, ends, strict=True)
+    ]
+
+
+def _columns(text: str) -> int:
+    """The width of a text in characters; a wide (CJK) one counts two, one that is drawn over another none."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns_of(char) for char in text)
+
+
+def _columns_of(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+# --- words that are wider than a line ---------------------------------------------------------------------------------
+
+
+def _narrow(word: CueWord, ok: Callable[[str], bool]) -> list[CueWord]:
+    """A word wider than a line as parts that are not: cut behind a hyphen or slash, else hyphenated near a syllable."""
+    texts = []
+    rest = word.text
+    while not ok(rest) and (cut := _cut_position(rest, ok)):
+        head = rest[:cut]
+        texts.append(head + _hyphen(head, rest[cut:]))
+        rest = rest[cut:]
+    return list(_parts(word, [*texts, rest]))
+
+
+def _cut_position(text: str, ok: Callable[[str], bool]) -> int:
+    """Where to cut, so that the first part fits and the parts come out about equal; 0 where nothing can be cut."""
+    positions = [n for n in range(1, len(text)) if _may_cut(text, n)]
+    fitting = [n for n in positions if ok(text[:n] + _hyphen(text[:n], text[n:]))]
+    if not fitting:
+        return 0
+    lines = math.ceil(len(text) / max(fitting))
+    return max(fitting, key=lambda n: _cut_quality(text, n) - abs(n - len(text) / lines))
+
+
+def _may_cut(text: str, n: int) -> bool:
+    """Whether position n lies between two characters that are drawn apart."""
+    joined_up = unicodedata.category(text[n])[0] == "M" or unicodedata.category(text[n]) in {"Cf", "Sk"}
+    return not joined_up and unicodedata.category(text[n - 1]) != "Cf"
+
+
+def _cut_quality(text: str, n: int) -> int:
+    """How good a place to cut is: behind a hyphen, slash or dot; else where letters look like a new syllable."""
+    left, right = text[:n].casefold(), text[n:].casefold()
+    if not left[-1].isalnum():
+        return 14
+    if min(len(left), len(right)) < 3 or not left[-1].isalpha() or left[-1] + right[0] in _ONE_SOUND:
+        return 0
+    begins = _SYLLABLE.match(right) and any(c in _VOWELS for c in left) and not (left[-1] == "s" and right[:2] == "ch")
+    return 8 if begins else 0
+
+
+def _hyphen(left: str, right: str) -> str:
+    return "-" if left[-1].isalpha() and right[0].isalpha() and not (spaceless(left[-1]) or spaceless(right[0])) else ""
+
+
+# --- where to break ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """The words, and what is known of every boundary k (before word k) and every run of words, as tables."""
+
+    words: Sequence[CueWord]
+    rules: CaptionRules
+    fps: Fraction
+    frames: int
+    breaks: Sequence[int]
+    reach: Sequence[int]  # by word: the boundary up to which words fit into the line that it begins
+    columns: Sequence[int]  # by boundary: columns before it, without separators
+    separators: Sequence[int]  # by boundary: separators up to it
+    cue_breaks: Sequence[float]  # by boundary: what ending a cue there costs
+    line_breaks: Sequence[float]  # by boundary: what ending a line there costs
+    inner: Sequence[float]  # by boundary: what the boundaries up to it cost where they lie inside a cue
+
+    @staticmethod
+    def of(
+        words: Sequence[CueWord],
+        rules: CaptionRules,
+        *,
+        fps: Fraction,
+        frames: int,
+        breaks: Sequence[int],
+        fits: Callable[[str], bool],
+    ) -> _Script:
+        def ok(text: str) -> bool:
+            return _columns(text) <= rules.max_chars and fits(text)
+
+        parts = [_narrow(word, ok) for word in words]
+        whole = set(accumulate(len(word) for word in parts))
+        narrow = _own_frames([part for word in parts for part in word], frames)
+        inside = frozenset(range(1, len(narrow))) - whole
+        cut = {_first_at(narrow, at) for at in breaks}
+        grammar = [_grammar(a.text, b.text) for a, b in pairwise(narrow)]
+        edges = range(1, len(narrow))
+        pauses = [max(0.0, float((b.start - a.end) / fps)) for a, b in pairwise(narrow)]
+        gaps = [len(separator(a.text, b.text)) for a, b in pairwise(narrow)]
+        return _Script(
+            words=narrow,
+            rules=rules,
+            fps=fps,
+            frames=frames,
+            breaks=sorted(breaks),
+            reach=_reach(narrow, inside, ok),
+            columns=[0, *accumulate(_columns(word.text) for word in narrow)],
+            separators=[0, *accumulate(gaps)],
+            cue_breaks=[0.0, *(_cue_break(grammar[k - 1], pauses[k - 1], k in cut, k in inside) for k in edges), 0.0],
+            line_breaks=[0.0, *(0.0 if k in inside else _line_break(grammar[k - 1]) for k in edges), 0.0],
+            inner=[0.0, *accumulate(_inner(grammar[k - 1], pauses[k - 1], k in cut) for k in edges)],
+        )
+
+    def width(self, first: int, last: int) -> int:
+        """Columns of words first..last as one line."""
+        return self.columns[last] - self.columns[first] + self.separators[last - 1] - self.separators[first]
+
+    def fills(self, first: int, lines: int) -> int:
+        """The boundary up to which words fit into so many lines."""
+        for _ in range(lines):
+            if first < len(self.words):
+                first = self.reach[first]
+        return first
+
+
+def _first_at(words: Sequence[CueWord], frame: int) -> int:
+    return bisect_left(words, frame, key=lambda word: word.start)
+
+
+def _reach(words: Sequence[CueWord], inside: frozenset[int], ok: Callable[[str], bool]) -> list[int]:
+    """By word, how far the line goes that it begins: at least one word, and never past the hyphen inside a word."""
+    reach = []
+    end = 0
+    for first in range(len(words)):
+        end = max(end, first + 1)
+        while end < len(words) and end not in inside and ok(joined(word.text for word in words[first : end + 1])):
+            end += 1
+        reach.append(end)
+    return reach
+
+
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """What a boundary between two words is, as far as spelling shows it."""
+
+    sentence: bool
+    clause: bool
+    leaning: bool
+    opening: bool
+    name: bool
+
+
+def _grammar(left: str, right: str) -> _Grammar:
+    bare = left.rstrip(_CLOSERS)
+    last = bare[-1:]
+    sentence = last in _SENTENCE and last != "" and not _abbreviated(bare)
+    after, before = _plain(left), _plain(right)
+    return _Grammar(
+        sentence=sentence,
+        clause=last != "" and last in _CLAUSE,
+        leaning=after in _LEANS or after in _OPENS,
+        opening=before in _OPENS,
+        name=left[:1].isupper() and right[:1].isupper() and left[-1:].isalpha() and after not in _LEANS | _OPENS,
+    )
+
+
+def _abbreviated(word: str) -> bool:
+    return word.casefold() in _ABBREVIATIONS or (len(word) == 2 and word[0].isupper())
+
+
+def _plain(word: str) -> str:
+    return word.strip("\"'“”‘’«»‹›()[]{}¿¡.,;:?!…").casefold()
+
+
+def _cue_break(grammar: _Grammar, pause: float, cut: bool, inside: bool) -> float:
+    if inside:
+        return _IN_WORD
+    if grammar.sentence:
+        return 0.0
+    cost = _AT_CLAUSE if grammar.clause else _NO_PUNCTUATION + _hurt(grammar)
+    return min(cost, _AT_PAUSE) if cut or pause >= _PAUSE_SECONDS else cost
+
+
+def _line_break(grammar: _Grammar) -> float:
+    return 0.0 if grammar.sentence or grammar.clause else max(0.0, _LINE_IN_CLAUSE + _hurt(grammar))
+
+
+def _hurt(grammar: _Grammar) -> float:
+    """What a break without punctuation tears apart."""
+    if grammar.leaning:
+        return _AFTER_LEANING
+    if grammar.opening:
+        return _BEFORE_OPENING
+    return _IN_NAME if grammar.name else 0.0
+
+
+def _inner(grammar: _Grammar, pause: float, cut: bool) -> float:
+    cost = _INNER_SENTENCE if grammar.sentence else 0.0
+    cost += _INNER_CUT if cut else 0.0
+    return cost + (_INNER_PAUSE * pause if pause >= _PAUSE_SECONDS else 0.0)
+
+
+def _cheapest(script: _Script) -> list[tuple[int, int]]:
+    """The words as runs first..last, each a cue, so that all costs together are least."""
+    count = len(script.words)
+    best = [0.0] * (count + 1)
+    ends = [count] * count
+    for first in range(count - 1, -1, -1):
+        best[first], ends[first] = min(
+            (_cost(script, first, last) + best[last], last) for last in _candidates(script, first)
+        )
+    runs, at = [], 0
+    while at < count:
+        runs.append((at, ends[at]))
+        at = ends[at]
+    return runs
+
+
+def _candidates(script: _Script, first: int) -> Iterator[int]:
+    """Where a cue that begins with word `first` may end: as far as its lines reach, and within twice its time."""
+    longest = script.words[first].start + 2 * script.rules.max_ms * script.fps / 1000
+    for last in range(first + 1, script.fills(first, script.rules.max_lines) + 1):
+        if last > first + 1 and script.words[last - 1].end > longest:
+            return
+        yield last
+
+
+def _cost(script: _Script, first: int, last: int) -> float:
+    cost = _A_CUE + script.cue_breaks[last] + script.inner[last - 1] - script.inner[first]
+    chars = script.width(first, last)
+    if chars < _FEW_CHARS and (script.cue_breaks[first] > 0 or script.cue_breaks[last] > 0):
+        cost += _ALONE * (1 - chars / _FEW_CHARS)
+    return cost + _line_cost(script, first, last) + _time_cost(script, first, last, chars)
+
+
+def _time_cost(script: _Script, first: int, last: int, chars: int) -> float:
+    rules, words = script.rules, script.words
+    fps = float(script.fps)
+    start, said = words[first].start, words[last - 1].end
+    room = (words[last].start if last < len(words) else script.frames) - start
+    shown = min(
+        room, max(said - start + rules.tail_frames, rules.min_ms * fps / 1000, chars * fps / rules.chars_per_second)
+    )
+    if shown <= 0:
+        return _IMPOSSIBLE
+    cost = 0.0
+    if shown * 1000 < rules.min_ms * fps:
+        cost += _BROKEN * (1.5 - shown * 1000 / (rules.min_ms * fps))
+    if (said - start) * 1000 > rules.max_ms * fps:
+        cost += _BROKEN * (said - start) * 1000 / (rules.max_ms * fps)
+    speed = chars * fps / shown
+    if speed > rules.chars_per_second:
+        cost += _TOO_FAST * (speed - rules.chars_per_second)
+    return cost + (_BROKEN / 2 if speed > rules.chars_per_second_limit else 0.0)
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+def _line_cost(script: _Script, first: int, last: int) -> float:
+    """What the best lines of words first..last cost; one line that fits costs nothing."""
+    if last <= script.reach[first]:
+        return 0.0
+    cost, ends = _best_lines(script, first, last, script.rules.max_lines)
+    even = script.width(first, last) ** 2 / (len(ends) * script.rules.max_chars**2)
+    return cost - _UNEVEN * even
+
+
+def _best_lines(script: _Script, first: int, last: int, lines: int) -> tuple[float, tuple[int, ...]]:
+    """The cheapest way to break words first..last into at most so many lines: its cost, and where each line ends.
+
+    Squares make even lines cheap; a first line counts a little more, so that the longer one comes to lie below.
+    """
+    if last <= script.reach[first] or lines == 1:
+        return _UNEVEN * (script.width(first, last) / script.rules.max_chars) ** 2, (last,)
+    best: tuple[float, tuple[int, ...]] = (math.inf, (last,))
+    for end in range(min(script.reach[first], last - 1), first, -1):
+        if script.fills(end, lines - 1) < last:
+            break
+        rest, ends = _best_lines(script, end, last, lines - 1)
+        own = 1.05 * _UNEVEN * (script.width(first, end) / script.rules.max_chars) ** 2
+        best = min(best, (own + script.line_breaks[end] + rest, (end, *ends)))
+    return best
+
+
+def _lines(script: _Script, first: int, last: int) -> tuple[tuple[CueWord, ...], ...]:
+    _, ends = _best_lines(script, first, last, script.rules.max_lines)
+    return tuple(tuple(script.words[start:end]) for start, end in pairwise((first, *ends)))
+
+
+# --- times ------------------------------------------------------------------------------------------------------------
+
+
+def _times(script: _Script, groups: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """When each cue is shown. One that is too short begins earlier, or the next one later, as the rules allow."""
+    starts = [script.words[first].start for first, _ in groups] + [script.frames]
+    times: list[tuple[int, int]] = []
+    for k, (first, last) in enumerate(groups):
+        said = script.words[last - 1].end
+        least, wanted = _needs(script, first, last)
+        free = times[-1][1] if times else 0
+        start = _earlier(starts[k], starts[k] + least - starts[k + 1], free, script.rules)
+        lack = start + least - starts[k + 1]
+        if lack > 0 and k + 1 < len(groups):
+            starts[k + 1] = min(starts[k + 1] + min(lack, script.rules.lead_frames), script.frames)
+        end = max(said + script.rules.tail_frames, start + wanted)
+        end = _at_cut(script, end, max(said, start + wanted))
+        end = min(end, start + int(script.rules.max_ms * script.fps / 1000))
+        times.append((start, _before_next(end, starts[k + 1], max(said, start + least), script, k + 1 == len(groups))))
+    return times
+
+
+def _needs(script: _Script, first: int, last: int) -> tuple[int, int]:
+    """Frames that a cue needs at least, and to be read at ease."""
+    rules, chars = script.rules, script.width(first, last)
+    shortest = math.ceil(rules.min_ms * script.fps / 1000)
+    least, ease = (
+        math.ceil(chars * script.fps / Fraction(cps)) for cps in (rules.chars_per_second_limit, rules.chars_per_second)
+    )
+    return max(shortest, least), max(shortest, ease)
+
+
+def _earlier(start: int, lack: int, free: int, rules: CaptionRules) -> int:
+    """An earlier start for a cue that lacks frames, right after the cue before it or a whole gap behind it."""
+    if lack <= 0 or start <= free:
+        return max(start, free)
+    moved = max(free, start - min(lack, rules.lead_frames))
+    return moved if moved == free or moved - free >= rules.gap_frames else min(start, free + rules.gap_frames)
+
+
+def _at_cut(script: _Script, end: int, least: int) -> int:
+    """A cue that may be over by then goes with the picture: it ends at the cut instead of a little behind it."""
+    found = bisect_left(script.breaks, least)
+    return min(end, script.breaks[found]) if found < len(script.breaks) else end
+
+
+def _before_next(end: int, following: int, least: int, script: _Script, last: bool) -> int:
+    """Up to the next cue, or a whole gap before it."""
+    if end >= following or last:
+        return min(end, following)
+    if following - end >= script.rules.gap_frames:
+        return end
+    return following - script.rules.gap_frames if following - script.rules.gap_frames >= least else following
+
+
+# --- what could not be kept -------------------------------------------------------------------------------------------
+
+
+def _violations(
+    made: Sequence[Cue], rules: CaptionRules, fps: Fraction, fits: Callable[[str], bool]
+) -> Iterator[Violation]:
+    for number, cue in enumerate(made, start=1):
+        before = made[number - 2].end if number > 1 else None
+        for rule, value, broken in _measures(cue, before, rules, fps, fits):
+            if broken:
+                yield Violation(number, rule, round(float(value), 2))
+
+
+def _measures(
+    cue: Cue, before: int | None, rules: CaptionRules, fps: Fraction, fits: Callable[[str], bool]
+) -> Iterator[tuple[str, float | Fraction, bool]]:
+    """Each rule with what was measured, and whether that breaks it."""
+    lines = cue.text.split("\n")
+    widest = max(_columns(line) for line in lines)
+    ms = (cue.end - cue.start) * 1000 / fps
+    speed = _columns(" ".join(lines)) * 1000 / ms
+    yield "lines", len(lines), len(lines) > rules.max_lines
+    yield "line_length", widest, widest > rules.max_chars or not all(fits(line) for line in lines)
+    yield "min_duration", ms, ms < rules.min_ms
+    yield "max_duration", ms, ms > rules.max_ms
+    yield "reading_speed", speed, speed > rules.chars_per_second_limit
+    if before is not None:
+        yield "gap", cue.start - before, 0 < cue.start - before < rules.gap_frames or cue.start < before
+    early = cue.start - cue.words[0].start
+    yield "in_time", early, abs(early) > rules.lead_frames
+    late = cue.end - cue.words[-1].end
+    needed = max(rules.min_ms * fps / 1000, _columns(" ".join(lines)) * fps / Fraction(rules.chars_per_second))
+    yield "out_time", late, late < 0 or (late > rules.tail_frames and cue.end - cue.start >= needed + 1)
+
+
+# --- how captions look ------------------------------------------------------------------------------------------------
+
+_CHAR_EM = 0.45  # the average width of a bold letter, as a share of the line height
+_EDGE = (0, 0, 0)
+_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
+_INSET = 0.22  # between the text and the edge of its room, as a share of the line height: outline, shadow, descenders
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How captions are burnt in. Colors are sRGB; lengths are pixels of a frame of width x height.
+
+    The text is centered on x `center`, and the lowest line's bottom lies on y `bottom`.
+    """
+
+    width: int
+    height: int
+    family: str
+    size: int  # of a line, ascender to descender
+    text: tuple[int, int, int]
+    accent: tuple[int, int, int]  # of the word that is being spoken
+    edge: tuple[int, int, int]
+    outline: float
+    shadow: float
+    blur: float
+    center: int
+    bottom: int
+
+
+def style(shape: Format, brand: Brand) -> Style:
+    """The captions of a format, in the brand's font and accent color, as large as full lines fit into their room."""
+    room, rules = shape.captions, shape.rules
+    across = room.width / (rules.max_chars * _CHAR_EM + 2 * _INSET)
+    down = room.height / (rules.max_lines + 2 * _INSET)
+    size = max(1, int(min(across, down)))
+    return Style(
+        width=shape.width,
+        height=shape.height,
+        family=brand.font,
+        size=size,
+        text=(255, 255, 255),
+        accent=_readable(brand.colors.accent),
+        edge=_EDGE,
+        outline=round(size * 0.07, 1),
+        shadow=round(size * 0.03, 1),
+        blur=round(size * 0.04, 1),
+        center=room.x + room.width // 2,
+        bottom=room.bottom - round(size * _INSET),
+    )
+
+
+def _readable(color: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The color, lightened until it stands out from the dark edge around it."""
+    for tenths in range(10):
+        red, green, blue = (round(part + (255 - part) * tenths / 10) for part in color)
+        if (_luminance(red, green, blue) + 0.05) / 0.05 >= _CONTRAST:
+            break
+    return red, green, blue
+
+
+def _luminance(*rgb: int) -> float:
+    """Relative luminance, as WCAG 2.2 defines it."""
+    parts = (part / 255 for part in rgb)
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def fits(metrics: FontMetrics, shape: Format) -> Callable[[str], bool]:
+    """Whether a line of text, burnt in, stays inside the format's room for captions."""
+    size = style(shape, Brand(name="")).size
+    em = size * metrics.units_per_em / metrics.line_height  # libass scales ascender to descender to the size
+    widest = (shape.captions.width - 2 * size * _INSET) / em
+    return lambda text: metrics.width(text) <= widest
+
+
+# --- burnt in ---------------------------------------------------------------------------------------------------------
+
+_ROOM = 600  # frames by which the encoder moves captions, so that times half a frame early stay above zero
+_WORD_JOINER = "\N{WORD JOINER}"
+_RIGHT_TO_LEFT = "\N{RIGHT-TO-LEFT MARK}"
+
+
+def ass(cues: Sequence[Cue], style: Style, *, fps: Fraction, first: int, frames: int) -> str:
+    """The captions of frames first..first+frames as an ASS file: an event for each state of a cue, "" where none shows.
+
+    Times are relative to `first`, clipped to the stretch (what lies outside changes nothing), moved by 600 frames, and
+    half a frame early, so that rounding to centiseconds cannot move them to another frame.
+    """
+    states = [
+        (max(0, start - first), min(frames, end - first), cue, lit)
+        for cue in cues
+        if cue.start < first + frames and first < cue.end
+        for start, end, lit in _states(cue)
+        if start < first + frames and first < end
+    ]
+    return _ass_file(states, style, fps) if states else ""
+
+
+def _states(cue: Cue) -> Iterator[tuple[int, int, CueWord | None]]:
+    """A cue's frames start..end with the word that is lit then: until the next one, or a little after its end."""
+    at = cue.start
+    for word, following in zip(cue.words, [*(word.start for word in cue.words[1:]), cue.end], strict=True):
+        start, end = max(at, word.start), min(following, word.end + _LINGER, cue.end)
+        if start < end:
+            if at < start:
+                yield at, start, None
+            yield start, end, word
+            at = end
+    if at < cue.end:
+        yield at, cue.end, None
+
+
+def _ass_file(states: Sequence[tuple[int, int, Cue, CueWord | None]], style: Style, fps: Fraction) -> str:
+    from pysubs2 import SSAEvent, SSAFile
+
+    file = SSAFile()
+    file.info |= {
+        "PlayResX": str(style.width),
+        "PlayResY": str(style.height),
+        "WrapStyle": "2",
+        "ScaledBorderAndShadow": "yes",
+        "Kerning": "yes",
+        "YCbCr Matrix": "TV.709",
+    }
+    file.styles = {"Default": _ass_style(style)}
+    for start, end, cue, lit in states:
+        text = _event_text(cue, lit, style)
+        file.events.append(SSAEvent(_milliseconds(start, fps), _milliseconds(end, fps), text))
+    return file.to_string("ass")
+
+
+def _milliseconds(frame: int, fps: Fraction) -> int:
+    """Half a frame early, in whole centiseconds, which is what ASS can say."""
+    return 10 * round((frame + _ROOM - Fraction(1, 2)) * 100 / fps)
+
+
+def _ass_style(style: Style) -> SSAStyle:
+    from pysubs2 import Alignment, Color, SSAStyle
+
+    return SSAStyle(
+        fontname=style.family,
+        fontsize=style.size,
+        bold=True,
+        primarycolor=Color(*style.text),
+        outlinecolor=Color(*style.edge),
+        backcolor=Color(*style.edge, 96),
+        outline=style.outline,
+        shadow=style.shadow,
+        alignment=Alignment.BOTTOM_CENTER,
+        marginl=0,
+        marginr=0,
+        marginv=0,
+        encoding=-1,  # libass finds the direction of the writing by itself, and orders words across our tags
+    )
+
+
+def _event_text(cue: Cue, lit: CueWord | None, style: Style) -> str:
+    lines = (_direction(cue.text) + _line_text(line, lit, style) for line in cue.lines)
+    return rf"{{\pos({style.center},{style.bottom})\blur{style.blur}}}" + r"\N".join(lines)
+
+
+def _direction(text: str) -> str:
+    """A mark that makes a line run from right to left, though it may begin with a foreign name; "" for other scripts.
+    """
+    classes = [unicodedata.bidirectional(char) for char in text]
+    return _RIGHT_TO_LEFT if sum(each in {"R", "AL"} for each in classes) > classes.count("L") else ""
+
+
+def _line_text(line: Sequence[CueWord], lit: CueWord | None, style: Style) -> str:
+    text = ""
+    for k, word in enumerate(line):
+        text += separator(line[k - 1].text, word.text) if k else ""
+        text += _colored(_escaped(word.text), style) if word is lit else _escaped(word.text)
+    return text
+
+
+def _colored(text: str, style: Style) -> str:
+    return rf"{{\1c{_color(style.accent)}}}{text}{{\1c{_color(style.text)}}}"
+
+
+def _color(rgb: tuple[int, int, int]) -> str:
+    red, green, blue = rgb
+    return f"&H{blue:02X}{green:02X}{red:02X}&"
+
+
+def _escaped(text: str) -> str:
+    """Text that can say nothing to libass: a backslash is parted from what follows, and braces are quoted."""
+    apart = text.replace("\\", "\\" + _WORD_JOINER)
+    return apart.replace("{", r"\{").replace("}", r"\}")
+
+
+# --- beside the video -------------------------------------------------------------------------------------------------
+
+
+def srt(cues: Sequence[Cue], fps: Fraction) -> str:
+    """Whole cues as SubRip."""
+    return "".join(
+        f"{number}\n{_clock(cue.start, fps, ',')} --> {_clock(cue.end, fps, ',')}\n{cue.text}\n\n"
+        for number, cue in enumerate(cues, start=1)
+    )
+
+
+def vtt(cues: Sequence[Cue], fps: Fraction, language: str) -> str:
+    """Whole cues as WebVTT; `language` is written into the head where it is known."""
+    tag = "".join(c for c in language if c.isascii() and (c.isalnum() or c == "-"))
+    head = "WEBVTT\nKind: captions\n" + (f"Language: {tag}\n" if tag else "")
+    return head + "".join(
+        f"\n{number}\n{_clock(cue.start, fps, '.')} --> {_clock(cue.end, fps, '.')}\n{_quoted(cue.text)}\n"
+        for number, cue in enumerate(cues, start=1)
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(frame: int, fps: Fraction, point: str) -> str:
+    """A frame's time as hours, minutes, seconds and milliseconds."""
+    ms = round(frame * 1000 / fps)
+    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{point}{ms % 1000:03}"

@@ -1,0 +1,103 @@
+"""Work on files from outside happens in a process of its own, with limits on time and memory.
+
+A hostile clip can make a decoder loop, fill the memory or crash. Then a child ends, not Candid, and what happened is
+told in words.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+from pipeline.errors import LimitError
+
+T = TypeVar("T")
+
+_MEMORY = 4 << 30  # bytes of address space; 4K HEVC takes about one and a half
+_CPU_SECONDS = 3600  # in all; a wall clock bounds every single task
+_PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def processes(count: int = 1) -> Iterator[Executor]:
+    """A pool of limited processes.
+
+    They start at once, while their user is still getting ready, and die with their parent.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(),))
+    try:
+        pool.submit(_nothing)
+        yield pool
+    except BaseException:
+        _kill(pool)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def call(pool: Executor, seconds: float, task: Callable[..., T], *arguments: object, **options: object) -> T:
+    """What `task` returns or raises. LimitError if it takes more than `seconds`, or its process ends."""
+    return result(pool, pool.submit(task, *arguments, **options), seconds)
+
+
+def result(pool: Executor, job: Future[T], seconds: float) -> T:
+    """What a job that was handed to the pool returns or raises; LimitError as in `call`."""
+    try:
+        return job.result(timeout=seconds)
+    except TimeoutError as fault:
+        _kill(pool)
+        raise LimitError(
+            f"Reading this clip took longer than {seconds:.0f} seconds and was stopped.",
+            "If it plays elsewhere, re-export it as MP4 and try again.",
+        ) from fault
+    except (BrokenProcessPool, MemoryError) as fault:
+        raise LimitError(
+            "Reading this clip took more memory or time than a sane clip needs.",
+            "If it plays elsewhere, re-export it as MP4 at 1920x1080 or less, and try again.",
+        ) from fault
+
+
+def _nothing() -> None:
+    """Starts the processes: with "spawn", all of a pool start with its first task."""
+
+
+def _kill(pool: Executor) -> None:
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.kill()
+
+
+def _confine(parent: int) -> None:
+    """Sets the limits in a new process; what a system lacks is left out."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 5))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (ImportError, ValueError, OSError):
+        pass
+    _die_with(parent)
+
+
+def _die_with(parent: int) -> None:
+    """Ends this process when its parent is gone, however that ends.
+
+    Linux sends the signal when the *thread* that started the process ends: `processes` starts them in its caller's
+    thread.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)

@@ -1,0 +1,186 @@
+"""PocketSphinx: the embedded engine. Its English model lies inside its wheel, so it works where nothing can be
+downloaded.
+
+Its words are a draft: good enough to cut by. It also times a given text to the sound, which it does well.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import itertools
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pipeline import limits, media
+from pipeline.model import Hints, Sound, Span, Transcript, Word
+from pipeline.transcribers import guards, pronounce
+
+_FRAME_MS = 10
+_PAD_MS = 200  # around speech: the detector cuts soft first and last sounds off
+_PAUSE_MS = 600  # a longer one ends a segment, and is taken for the end of a sentence
+_LONGEST_MS = 15_000
+_SECONDS_A_SEGMENT = 300
+# Without its second pass (fwdflat) it is faster and, on recorded clips, hears a little better; no segment may explode.
+_SETTINGS = {"loglevel": "FATAL", "fwdflat": False, "maxhmmpf": 10000, "cmn": "batch"}
+
+
+class Engine:
+    """Decodes each stretch of speech on its own, several at once, in processes: it holds Python's lock."""
+
+    name = "pocketsphinx"
+    model = "en-us"
+    languages = frozenset({"en"})
+
+    def lacks(self) -> str:
+        if importlib.util.find_spec("pocketsphinx") is None:
+            return "pocketsphinx is not installed\npip install --force-reinstall pocketsphinx"
+        return ""
+
+    def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
+        """Draft words of English speech, capitals and periods by the pauses."""
+        end_ms = sound.samples * 1000 // sound.rate
+        parts = segments(hints.speech or (Span(0, end_ms),), end_ms)
+        words: list[Word] = []
+        workers = min(len(parts), os.cpu_count() or 1)
+        with limits.processes(workers) as pool:
+            jobs = [pool.submit(decode, sound, part) for part in parts]
+            for done, (job, part) in enumerate(zip(jobs, parts, strict=True), start=1):
+                found = limits.result(pool, job, _SECONDS_A_SEGMENT)
+                words += _written(found, ends=_is_sentence_end(parts, part))
+                progress(done / len(parts))
+        return Transcript(guards.in_order(words, end_ms), self.name, self.model, "en", draft=True)
+
+
+def segments(speech: Sequence[Span], end_ms: int) -> tuple[Span, ...]:
+    """Stretches of speech joined over short pauses, padded into the silence around them, 15 s at most."""
+    joined: list[Span] = []
+    for span in speech:
+        if (
+            joined
+            and span.start_ms - joined[-1].end_ms <= _PAUSE_MS
+            and span.end_ms - joined[-1].start_ms <= _LONGEST_MS
+        ):
+            joined[-1] = Span(joined[-1].start_ms, span.end_ms)
+        else:
+            joined.append(span)
+    edges = [0, *((a.end_ms + b.start_ms) // 2 for a, b in itertools.pairwise(joined)), end_ms]
+    return tuple(
+        Span(max(span.start_ms - _PAD_MS, edges[n]), min(span.end_ms + _PAD_MS, edges[n + 1]))
+        for n, span in enumerate(joined)
+    )
+
+
+def _is_sentence_end(parts: Sequence[Span], part: Span) -> bool:
+    following = next((other for other in parts if other.start_ms >= part.end_ms), None)
+    return following is None or following.start_ms - part.end_ms >= _PAUSE_MS - 2 * _PAD_MS
+
+
+@functools.cache
+def _decoder() -> Any:
+    from pocketsphinx import Decoder
+
+    return Decoder(**_SETTINGS)
+
+
+def decode(sound: Sound, part: Span) -> list[Word]:
+    """The words of one stretch, as they are in the dictionary."""
+    decoder = _decoder()
+    _listen(decoder, sound, part)
+    if decoder.hyp() is None:
+        return []
+    return [
+        _word(segment, part.start_ms, decoder.logmath.exp(segment.prob))
+        for segment in decoder.seg()
+        if segment.word[0] not in "<[+("
+    ]
+
+
+def _listen(decoder: Any, sound: Sound, part: Span) -> None:
+    first, last = (ms * sound.rate // 1000 for ms in (part.start_ms, part.end_ms))
+    samples = (media.samples(sound, first, last)[:, 0] * 32768).astype("<i2")
+    decoder.start_utt()
+    decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
+    decoder.end_utt()
+
+
+def _word(segment: Any, start_ms: int, confidence: float) -> Word:
+    text = re.sub(r"\(\d+\)$", "", segment.word)  # "read(2)" is the second way to say it
+    start, end = start_ms + segment.start_frame * _FRAME_MS, start_ms + (segment.end_frame + 1) * _FRAME_MS
+    return Word(text, start, end, confidence)
+
+
+def _written(words: Sequence[Word], ends: bool) -> list[Word]:
+    """A segment as people write: a capital first, a period last, and "I" large."""
+    texts = [re.sub(r"^i(?=$|')", "I", word.text) for word in words]
+    if texts:
+        texts[0] = texts[0][0].upper() + texts[0][1:]
+        texts[-1] += "." if ends else ""
+    return [Word(text, word.start_ms, word.end_ms, word.confidence) for text, word in zip(texts, words, strict=True)]
+
+
+# --- a given text -----------------------------------------------------------------------------------------------------
+
+
+def align(sound: Sound, text: str, language: str = "en") -> Transcript:
+    """Times a given text to the sound (16 kHz, mono). Words keep their spelling and punctuation.
+
+    Words that the dictionary lacks are sounded out by rule. Where text and sound do not fit at all, the words are laid
+    evenly.
+    """
+    end_ms = sound.samples * 1000 // sound.rate
+    tokens = text.split()
+    with limits.processes() as pool:
+        times = limits.call(pool, _SECONDS_A_SEGMENT, times_of, sound, tuple(tokens)) if tokens else []
+    words = [Word(token, start, end, sure) for token, (start, end, sure) in zip(tokens, times, strict=True)]
+    return Transcript(guards.in_order(words, end_ms), "aligned", "en-us", language)
+
+
+def times_of(sound: Sound, tokens: tuple[str, ...]) -> list[tuple[int, int, float]]:
+    """Start and end in ms of every token, and how sure that is (0 where it had to be guessed)."""
+    spoken = [pronounce.spoken(token) for token in tokens]
+    end_ms = sound.samples * 1000 // sound.rate
+    found = _aligned(sound, [word for words in spoken for word in words], end_ms)
+    if not found:
+        return _evenly(tokens, end_ms)
+    times: list[tuple[int, int, float]] = []
+    at = 0
+    for words in spoken:
+        if words:
+            times.append((found[at][0], found[at + len(words) - 1][1], 1.0))
+        else:  # a dash, a bracket: nothing is heard, so it stands with the word before
+            before = times[-1][1] if times else 0
+            times.append((max(0, before - 1), before, 0.0))
+        at += len(words)
+    return times
+
+
+def _aligned(sound: Sound, words: Sequence[str], end_ms: int) -> list[tuple[int, int]]:
+    """Start and end of each word; empty where the text does not fit the sound."""
+    from pocketsphinx import Decoder
+
+    if not words:
+        return []
+    decoder = Decoder(loglevel="FATAL", lm=None, cmn="batch")
+    for word in dict.fromkeys(words):
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, pronounce.phones(word), True)
+    try:
+        decoder.set_align_text(" ".join(words))
+        _listen(decoder, sound, Span(0, end_ms))
+        heard = [_word(segment, 0, 1.0) for segment in decoder.seg() or () if segment.word[0] not in "<[+("]
+    except (RuntimeError, TypeError):
+        return []
+    return [(word.start_ms, word.end_ms) for word in heard] if len(heard) == len(words) else []
+
+
+def _evenly(tokens: Sequence[str], end_ms: int) -> list[tuple[int, int, float]]:
+    """Times by the length of the words, from the first moment to the last."""
+    total = sum(map(len, tokens)) or 1
+    times, at = [], 0
+    for token in tokens:
+        start, at = at, at + len(token)
+        times.append((start * end_ms // total, at * end_ms // total, 0.0))
+    return times

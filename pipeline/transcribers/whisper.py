@@ -1,0 +1,73 @@
+"""openai-whisper: the engine for real captions."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from pipeline import media
+from pipeline.errors import TranscriberError
+from pipeline.model import Hints, Sound, Transcript, Word
+from pipeline.transcribers import guards, models
+
+
+class Engine:
+    """Runs on the CPU, with the model that is named or the best one that is here."""
+
+    name = "whisper"
+    languages: frozenset[str] = frozenset()
+
+    def __init__(self, model: str | None = None) -> None:
+        self.model = model or models.best(self.name) or "small"
+
+    def lacks(self) -> str:
+        if importlib.util.find_spec("whisper") is None:
+            return "openai-whisper is not installed\npip install 'candid[whisper]'"
+        if not models.path(self.name, self.model).is_file():
+            return f"whisper's model {self.model} is not here\ncandid models download {self.model}"
+        return ""
+
+    def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
+        """Words by openai-whisper, without what it invents over silence and in loops."""
+        told = self._run(media.samples(sound, 0, sound.samples)[:, 0], hints)
+        end_ms = sound.samples * 1000 // sound.rate
+        words = guards.in_order([word for part in told["segments"] for word in _words(part)], end_ms)
+        kept = guards.without_loops(guards.over_speech(words, hints.speech))
+        progress(1.0)
+        return Transcript(kept, self.name, self.model, told["language"])
+
+    def _run(self, samples: Any, hints: Hints) -> dict[str, Any]:
+        import torch
+        import whisper
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", module=r"whisper\."
+            )  # for example: Triton is missing, so slower paths are used
+            try:
+                model = whisper.load_model(str(models.path(self.name, self.model)), device="cpu")
+                with torch.inference_mode():
+                    return model.transcribe(  # type: ignore[no-any-return]
+                        samples,
+                        language=hints.language,
+                        initial_prompt=", ".join(hints.vocabulary) or None,
+                        word_timestamps=True,
+                        condition_on_previous_text=False,  # a loop in one window does not spread to the next
+                        hallucination_silence_threshold=2.0,
+                        fp16=False,
+                        verbose=None,
+                    )
+            except (RuntimeError, ValueError, KeyError, OSError, EOFError) as fault:
+                raise TranscriberError(
+                    f"whisper failed with its model {self.model} ({fault}).",
+                    f"Delete {models.path(self.name, self.model)} and run: candid models download {self.model}",
+                ) from fault
+
+
+def _words(segment: dict[str, Any]) -> list[Word]:
+    return [
+        Word(word["word"], round(word["start"] * 1000), round(word["end"] * 1000), word["probability"])
+        for word in segment.get("words", [])
+    ]
