@@ -106,6 +106,7 @@ def demo(named: Path | None, force: bool, as_json: bool) -> None:
 @click.pass_obj
 def render(
     named: Path | None,
+    /,
     clips: tuple[str, ...],
     join: bool,
     recipe_name: str | None,

@@ -35,7 +35,7 @@ class _File(BaseModel):
     closing_line: str = Field("", max_length=100)
     logo: str = ""
     font: str = "Roboto"
-    colors: _Colors = _Colors()
+    colors: _Colors = Field(default_factory=lambda: _Colors.model_validate({}))
     bumper: float = Field(1.0, ge=0, le=1.5)
     end_card: float = Field(2.0, ge=0, le=10)
     lower_third: float = Field(4.0, ge=0, le=20)

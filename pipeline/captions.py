@@ -700,8 +700,7 @@ def _event_text(cue: Cue, lit: CueWord | None, style: Style) -> str:
 
 
 def _direction(text: str) -> str:
-    """A mark that makes a line run from right to left, though it may begin with a foreign name; "" for other scripts.
-    """
+    """A mark that makes a line run from right to left, though it may begin with a foreign name; "" for other scripts."""
     classes = [unicodedata.bidirectional(char) for char in text]
     return _RIGHT_TO_LEFT if sum(each in {"R", "AL"} for each in classes) > classes.count("L") else ""
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
 from pipeline import ffmpeg
@@ -39,9 +40,7 @@ def examine(space: Workspace) -> Iterator[Finding]:
         ("embedded transcriber (PocketSphinx)", "pocketsphinx"),
         ("graphics (MoviePy)", "moviepy"),
     ):
-        yield _looked(
-            name, lambda package=package: metadata.version(package), f"pip install --force-reinstall {package}"
-        )
+        yield _looked(name, partial(metadata.version, package), f"pip install --force-reinstall {package}")
     yield _looked("captions font", _font, "pip install --force-reinstall font-roboto")
     yield from _transcribers()
     yield _folder(space)

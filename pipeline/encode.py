@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline import captions, ffmpeg, graph
-from pipeline.chunks import Chunk
+from pipeline.chunks import Chunk, Stretch
 from pipeline.model import Brand, Format, Picture, Plan, Variant
 
 _LEAD_SECONDS = Fraction(1, 2)  # decoded before a chunk, so that the frame still on screen is known
@@ -97,6 +97,16 @@ def job(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit, quality: Quality) 
         frames=chunk.frames,
         key=_key(arguments, clip.sha256 if source else "", subtitles, files),
     )
+
+
+def still(plan: Plan, variant: Variant, clip: int, frame: int, kit: Kit) -> Job:
+    """One grid frame of a clip as a PNG, with nothing over it."""
+    held = Chunk(clip=clip, stretches=(Stretch(frame, frame + 1),), at=0, frames=1)
+    stream = _footage(plan, variant, held, kit).then("trim", end_frame=1)
+    stream = stream.then("scale", in_color_matrix="bt709", in_range="tv", **_SCALE).then("format", "rgb24")
+    arguments = graph.command(stream, "still.png", [("frames:v", 1), ("fflags", "+bitexact")])
+    source = plan.clips[clip].path if plan.clips[clip].picture else None
+    return Job(tuple(arguments), source, "", (), 1, "", "still.png")
 
 
 def _key(arguments: Sequence[str], source: str, subtitles: str, files: Sequence[tuple[str, Path]]) -> str:
@@ -182,7 +192,7 @@ def _footage(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit) -> graph.Stre
     if clip.picture is None:
         return _plain(variant.format, kit.brand, plan.fps)
     first = _seek_frame(clip.picture, chunk.stretches[0].start, plan.fps)
-    stream = _grid(clip.picture, first, plan.fps)
+    stream = _grid(clip.picture, first, chunk.stretches[-1].end, plan.fps)
     wanted = "+".join(f"between(n,{part.start - first},{part.end - first - 1})" for part in chunk.stretches)
     stream = stream.then("select", wanted).then("setpts", "N")
     return _fitted(_standard_color(stream, clip.picture), clip.picture, variant.format, plan.fit)
@@ -196,8 +206,8 @@ def _card(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit) -> graph.Stream:
         return _plain(shape, kit.brand, plan.fps)
     held = chunk.stretches[0].start
     first = _seek_frame(clip.picture, held, plan.fps)
-    stream = _grid(clip.picture, first, plan.fps).then("select", f"eq(n,{held - first})")
-    stream = stream.then("trim", end_frame=1).then("setpts", "N")
+    stream = _grid(clip.picture, first, held + 1, plan.fps)
+    stream = stream.then("trim", start_frame=held - first, end_frame=held - first + 1).then("setpts", "N")
     stream = _covering(_standard_color(stream, clip.picture), shape.width, shape.height)
     stream = _blurred(stream, shape, sigma=5).then("lutyuv", y="16+(val-16)*0.42")
     return stream.then("tpad", stop_mode="clone", stop=-1)
@@ -210,8 +220,8 @@ def _seek_frame(picture: Picture, wanted: int, fps: Fraction) -> int:
     return max(0, min(wanted, last) - math.ceil(lead * fps))
 
 
-def _grid(picture: Picture, first: int, fps: Fraction) -> graph.Stream:
-    """The clip from grid frame `first` on, one frame a grid slot; its last picture is held without end."""
+def _grid(picture: Picture, first: int, end: int, fps: Fraction) -> graph.Stream:
+    """The clip from grid frame `first` on, one frame a grid slot; its last picture is held up to frame `end`."""
     seek = {"ss": f"{float(first / fps):.6f}"} if first else {}
     stream = graph.clip(
         Path("SOURCE"),
@@ -223,7 +233,7 @@ def _grid(picture: Picture, first: int, fps: Fraction) -> graph.Stream:
     if picture.interlaced:
         stream = stream.then("bwdif", mode="send_frame", deint="interlaced")
     stream = stream.then("fps", fps=f"{fps.numerator}/{fps.denominator}", start_time=0)
-    return stream.then("tpad", stop_mode="clone", stop=-1)
+    return stream.then("tpad", stop_mode="clone", stop=end - first)
 
 
 def _plain(shape: Format, brand: Brand, fps: Fraction) -> graph.Stream:

@@ -109,7 +109,7 @@ def run(
     with _started([*options, *stdin, *arguments], folder, seconds, feed is not None) as process:
         said = collections.deque[str](maxlen=_LINES_KEPT)
         timed_out = threading.Event()
-        timer = threading.Timer(seconds, lambda: (timed_out.set(), process.kill()))
+        timer = threading.Timer(seconds, _stop, (process, timed_out))
         timer.daemon = True
         readers = [
             threading.Thread(target=_listen, args=(process.stderr, said.append), daemon=True),
@@ -128,6 +128,11 @@ def run(
     if code != 0:
         raise _explained(code, text, timed_out.is_set(), seconds)
     return text
+
+
+def _stop(process: subprocess.Popen[bytes], timed_out: threading.Event) -> None:
+    timed_out.set()
+    process.kill()
 
 
 @contextlib.contextmanager

@@ -87,6 +87,11 @@ def unchanged(found: Sequence[Found]) -> None:
             )
 
 
+def readable(found: Sequence[Found]) -> dict[Path, Path]:
+    """The file to read pictures from, by clip."""
+    return {each.clip.path: each.readable for each in found}
+
+
 def stills(desk: Desk) -> Callable[[Clip, Sequence[int]], Sequence[Still]]:
     """How the thumbnail looks for sharp pictures."""
     return lambda clip, times: _read(desk, media.sharpness, clip, times)

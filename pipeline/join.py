@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
@@ -16,6 +16,8 @@ from pipeline.errors import FFmpegError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 _REORDERED = 2  # frames that x264 holds back for B-frames
 
@@ -41,15 +43,15 @@ def join(parts: Sequence[Path], sound: Path, fps: Fraction, out: Path) -> None:
                 packet.stream = video
                 target.mux(packet)
                 done += 1
-            for packet in packets.until(done / fps):
-                packet.stream = audio
-                target.mux(packet)
-        for packet in packets.until(done / fps + 1):
-            packet.stream = audio
-            target.mux(packet)
+            for heard_packet in packets.until(done / fps):
+                heard_packet.stream = audio
+                target.mux(heard_packet)
+        for heard_packet in packets.until(done / fps + 1):
+            heard_packet.stream = audio
+            target.mux(heard_packet)
 
 
-def _pictures(path: Path, header: bytes | None, before: int, fps: Fraction) -> Iterator[av.Packet]:
+def _pictures(path: Path, header: bytes | None, before: int, fps: Fraction) -> Iterator[Packet[VideoStream]]:
     """A chunk's packets with their time stamps in the whole video, in frames."""
     with av.open(str(path)) as part:
         stream = part.streams.video[0]
@@ -60,10 +62,15 @@ def _pictures(path: Path, header: bytes | None, before: int, fps: Fraction) -> I
             )
         wanted = (packet for packet in part.demux(stream) if packet.size)
         for count, packet in enumerate(wanted):
-            packet.pts = before + round(packet.pts * packet.time_base * fps)
+            packet.pts = before + round(_seconds(packet) * fps)
             packet.dts = before + count - _REORDERED
             packet.time_base, packet.duration = 1 / fps, 1
             yield packet
+
+
+def _seconds(packet: Packet[Any]) -> Fraction:
+    assert packet.pts is not None and packet.time_base is not None
+    return packet.pts * packet.time_base
 
 
 class _Packets:
@@ -73,7 +80,7 @@ class _Packets:
         self._packets = (packet for packet in source.demux(audio=0) if packet.size)
         self._next = next(self._packets, None)
 
-    def until(self, seconds: Fraction) -> Iterator[av.Packet]:
-        while self._next is not None and self._next.pts * self._next.time_base <= seconds:
+    def until(self, seconds: Fraction) -> Iterator[Packet[Any]]:
+        while self._next is not None and _seconds(self._next) <= seconds:
             packet, self._next = self._next, next(self._packets, None)
             yield packet

@@ -66,11 +66,13 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
             with clock("graphics"):
                 tell("drawing", 0)
                 kits = {variant.name: _kit(order, decided, variant, shelf) for variant in decided.variants}
+            site = render.Site(shelf, find_out.readable(found), partial(find_out.unchanged, found))
             with clock("render"):
-                rendered = _render(order, decided, found, kits, shelf, tell)
+                rendered = _render(order, decided, found, kits, site, tell)
             with clock("thumbnail"):
                 tell("choosing a thumbnail", 0)
-                pictures = thumbnail.make(decided, kits[decided.variants[0].name], shelf, find_out.stills(desk))
+                first = decided.variants[0]
+                pictures = thumbnail.make(decided, first, kits[first.name], site, find_out.stills(desk))
         find_out.unchanged(found)
         return report.write(shelf, causes, decided, found, rendered, pictures, clock)
 
@@ -119,17 +121,15 @@ def _render(
     decided: Plan,
     found: Sequence[Found],
     kits: Mapping[str, Kit],
-    shelf: Shelf,
+    site: render.Site,
     tell: Tell,
 ) -> Sequence[render.Rendered]:
     """The sound is finished on a thread beside the pictures: it takes little, and ffmpeg does the work."""
     bar = render.Bar(decided, tell)
-    readable = {each.clip.path: each.readable for each in found}
-    site = render.Site(shelf, readable, partial(find_out.unchanged, found))
     sounds, activities = [each.sound for each in found], [each.activity for each in found]
     with ThreadPoolExecutor(max_workers=1) as beside:
         heard = {
-            variant.name: beside.submit(sound.make, decided, variant, sounds, activities, order.recipe, shelf)
+            variant.name: beside.submit(sound.make, decided, variant, sounds, activities, order.recipe, site.shelf)
             for variant in decided.variants
         }
         return [

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
@@ -162,7 +162,7 @@ def _first_frame(path: Path) -> VideoFrame | None:
         for packet in _packets(container, stream):
             with suppress(av.error.FFmpegError):
                 for frame in packet.decode():
-                    return frame  # type: ignore[return-value]
+                    return cast("VideoFrame", frame)
     return None
 
 
@@ -360,7 +360,8 @@ def _sides(levels: NDArray[np.float64], sides: int) -> list[int]:
 
 def _mixed(block: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
     if channels == 1:
-        return block.mean(axis=1, keepdims=True, dtype=np.float32)
+        mono: NDArray[np.float32] = block.mean(axis=1, keepdims=True, dtype=np.float32)
+        return mono
     return np.repeat(block, 2, axis=1) if block.shape[1] == 1 else block
 
 
@@ -465,12 +466,16 @@ def grays(clip: Clip, spans: Sequence[Span], *, every_ms: int, width: int) -> It
                 if at >= span.end_ms:
                     break
                 if at >= due:
-                    yield at, frame.reformat(*size, format="gray").to_ndarray()
+                    yield at, _gray(frame, size)
                     due = at + every_ms
 
 
 def _small(picture: Picture, width: int) -> tuple[int, int]:
     return width, max(2, round(picture.coded_height * width / picture.coded_width / 2) * 2)
+
+
+def _gray(frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return cast("NDArray[np.uint8]", frame.reformat(*size, format="gray").to_ndarray())
 
 
 def _from(container: InputContainer, stream: VideoStream, start_ms: int) -> Iterator[tuple[int, VideoFrame]]:
@@ -500,7 +505,7 @@ def sharpness(clip: Clip, times_ms: Sequence[int]) -> tuple[Still, ...]:
         for wanted in times_ms:
             for at, frame in _from(container, stream, wanted):
                 if at not in found:
-                    found[at] = _laplacian(frame.reformat(*size, format="gray").to_ndarray())
+                    found[at] = _laplacian(_gray(frame, size))
                 break
     return tuple(Still(at, sharp) for at, sharp in sorted(found.items()))
 

@@ -52,7 +52,7 @@ class _File(BaseModel):
     brand: str = "default"
     branded: bool = True
     denoise: bool = True
-    trim: _Trim = _Trim()
+    trim: _Trim = Field(default_factory=lambda: _Trim.model_validate({}))
 
 
 def default() -> Recipe:

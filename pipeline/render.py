@@ -100,8 +100,12 @@ def _sidecars(plan: Plan, variant: Variant, shelf: Shelf) -> list[str]:
         f"{variant.name}.vtt": captions.vtt(variant.cues, plan.fps, plan.language),
     }
     for name, text in texts.items():
-        shelf.keep(name, text, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        shelf.keep(name, text, partial(_write, text))
     return list(texts)
+
+
+def _write(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int], None]) -> int:

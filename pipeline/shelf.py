@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import hashlib
 import json
 import os
@@ -102,7 +101,7 @@ class Shelf:
 
     def value(self, name: str, causes: object, kind: type[T], find: Callable[[], T], about: str = "") -> T:
         """A value kept as readable JSON: read if it is there, else found and written."""
-        adapter = _adapter(kind)
+        adapter: Any = _adapter(kind)
         if self.has(name, causes):
             with contextlib.suppress(ValueError, OSError):
                 return adapter.validate_json(self.path(name).read_bytes())  # type: ignore[no-any-return]
@@ -262,8 +261,13 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-@functools.cache
-def _adapter(kind: type) -> Any:
+_adapters: dict[Any, Any] = {}
+
+
+def _adapter(kind: Any) -> Any:
+    """pydantic's reader and writer of a type; made once, since that takes long."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]

@@ -1,38 +1,27 @@
-"""What happens in a clip: who speaks when, what bangs and moves, how loud it is -> Activity.
-
-Speech is found in parts, so that several processes can share the work; the rest needs to know where the speech is.
-"""
+"""Listens to a clip and looks at it: where somebody speaks, where something happens, and how loud it is -> Activity."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from pipeline import media
 from pipeline.listen import action, loudness, speech
-from pipeline.model import Activity, Clip, Sound, Span
-
-parts = speech.parts
-probabilities = speech.probabilities
+from pipeline.model import Activity, Clip, Sound
 
 
-def hear(clip: Clip, sound: Sound | None, spoken: Sequence[float]) -> Activity:
-    """Everything about a clip's activity. `sound` is 16 kHz mono; `spoken` are the probabilities of all its parts."""
-    talk = speech.spans(spoken)
-    silent = gaps(talk, clip.duration_ms)
-    motion = action.motion(clip, silent)
-    if sound is None:
-        return Activity(motion=motion)
-    levels = loudness.levels(sound)
-    floor, voice = loudness.floor(levels, talk), loudness.voice(levels, talk)
+def hear(clip: Clip, sound: Sound | None) -> Activity:
+    """What happens in a clip. `sound` is its sound for listening: 16 kHz, one channel, "<i2"; None where it has none.
+
+    Pictures are looked at only where nobody speaks for a while, since speech is kept anyway.
+    """
+    spoken = speech.speech(sound) if sound is not None else ()
+    levels = loudness.levels(sound) if sound is not None else loudness.NO_LEVELS
+    heard = loudness.loudness(levels, spoken)
+    near_speech = loudness.inside(len(levels), spoken, action.NEAR_SPEECH_MS)
+    looked_at = action.worth_a_look(spoken, clip.duration_ms)
+    pictures = media.grays(clip, looked_at, every_ms=action.EVERY_MS, width=action.WIDTH)
     return Activity(
-        speech=talk,
-        impacts=action.impacts(levels, talk, floor=floor, voice=voice if talk else None),
-        motion=motion,
-        speech_dbfs=round(voice, 1),
-        floor_dbfs=round(floor, 1),
+        speech=spoken,
+        impacts=action.impacts(levels, loudness.STEP_MS, near_speech, heard.speech_dbfs),
+        motion=action.motion(pictures, spoken),
+        speech_dbfs=heard.speech_dbfs,
+        floor_dbfs=heard.floor_dbfs,
     )
-
-
-def gaps(spans: Sequence[Span], duration_ms: int) -> tuple[Span, ...]:
-    """The stretches between spans, from 0 to the end of the clip."""
-    edges = [0, *(edge for span in spans for edge in (span.start_ms, span.end_ms)), duration_ms]
-    return tuple(Span(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a)

@@ -1,8 +1,9 @@
-"""How loud it is, step by step, and how loud voice and background are."""
+"""How loud a clip is, in short steps: the level of its speech, and of the noise between."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,44 +15,59 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STEP_MS = 20
-SILENCE = -90.0  # dBFS; digital silence and what comes near it
-_FLOOR_PERCENT = 20  # of the steps in which nobody speaks are no louder than the background
-_MINUTE = 60_000 // STEP_MS
+SILENCE_DBFS = -120.0
+NO_LEVELS: NDArray[np.float32] = np.empty(0, np.float32)
+
+_BLOCK = 1500  # steps read at once: half a minute, 2 MB
+_FLOOR_PERCENTILE = 30  # of what is heard between the speech; a cough there does not move it
+_FLOOR_PERCENTILE_IN_SPEECH = 5  # where nobody ever pauses: of everything
+_REVERB_MS = 300  # behind speech a room still rings, and is not yet at its floor
+_ENOUGH_STEPS = 25  # half a second of pauses tells the floor
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """RMS levels in dBFS; -120 is silence, or nobody who speaks."""
+
+    speech_dbfs: float
+    floor_dbfs: float
 
 
 def levels(sound: Sound) -> NDArray[np.float32]:
-    """RMS in dBFS of every 20 ms, -90 at least."""
+    """The level of every 20 ms in dBFS (RMS), shape (steps,).
+
+    What is below 50 Hz, such as wind and a constant offset, hardly counts.
+    """
     step = sound.rate * STEP_MS // 1000
-    count = sound.samples // step
-    found = [_rms(sound, first, min(count, first + _MINUTE), step) for first in range(0, count, _MINUTE)]
-    return np.concatenate(found) if found else np.zeros(0, np.float32)
+    found = [NO_LEVELS]
+    for start in range(0, sound.samples, step * _BLOCK):
+        count = min(_BLOCK, -(-(sound.samples - start) // step))
+        block = media.samples(sound, start, start + count * step).mean(axis=1).reshape(count, step)
+        found.append(_decibels(block.var(axis=1)))
+    return np.concatenate(found)
 
 
-def _rms(sound: Sound, first: int, last: int, step: int) -> NDArray[np.float32]:
-    block = media.samples(sound, first * step, last * step).mean(axis=1).reshape(-1, step)
-    power = np.square(block).mean(axis=1)
-    return np.maximum(SILENCE, 10 * np.log10(power + 1e-12)).astype(np.float32)
+def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    quietest = np.float32(10 ** (SILENCE_DBFS / 10))
+    return (10 * np.log10(np.maximum(power, quietest))).astype(np.float32)
 
 
-def inside(spans: Sequence[Span], count: int, pad_ms: int = 0) -> NDArray[np.bool_]:
-    """Which of `count` steps lie in the spans, or within `pad_ms` of one."""
-    mask = np.zeros(count, bool)
+def loudness(steps: NDArray[np.float32], speech: Sequence[Span]) -> Heard:
+    """The level of the speech, and of the noise where nobody speaks (in the stops of speech, where it never pauses)."""
+    if not steps.size:
+        return Heard(SILENCE_DBFS, SILENCE_DBFS)
+    spoken = inside(len(steps), speech)
+    quiet = steps[~inside(len(steps), speech, _REVERB_MS)]
+    pauses = len(quiet) >= _ENOUGH_STEPS
+    floor = np.percentile(quiet, _FLOOR_PERCENTILE) if pauses else np.percentile(steps, _FLOOR_PERCENTILE_IN_SPEECH)
+    level = 10 * np.log10(np.mean(10 ** (steps[spoken] / 10))) if spoken.any() else SILENCE_DBFS
+    return Heard(round(float(level), 1), round(float(floor), 1))
+
+
+def inside(steps: int, spans: Sequence[Span], margin_ms: int = 0) -> NDArray[np.bool_]:
+    """Which of so many steps touch one of the spans, widened by a margin."""
+    found = np.zeros(steps, np.bool_)
     for span in spans:
-        mask[max(0, (span.start_ms - pad_ms) // STEP_MS) : -(-(span.end_ms + pad_ms) // STEP_MS)] = True
-    return mask
-
-
-def voice(levels: NDArray[np.float32], talk: Sequence[Span]) -> float:
-    """The level of the speech in dBFS."""
-    spoken = levels[inside(talk, len(levels))]
-    return float(10 * np.log10(np.mean(10 ** (spoken / 10)))) if spoken.size else SILENCE
-
-
-def floor(levels: NDArray[np.float32], talk: Sequence[Span]) -> float:
-    """The level of the background in dBFS: where nobody speaks, and nothing bangs."""
-    quiet = levels[~inside(talk, len(levels), pad_ms=100)]
-    return (
-        float(np.percentile(quiet if quiet.size >= _FLOOR_PERCENT else levels, _FLOOR_PERCENT))
-        if levels.size
-        else SILENCE
-    )
+        first = max(0, span.start_ms - margin_ms) // STEP_MS
+        found[first : -(-(span.end_ms + margin_ms) // STEP_MS)] = True
+    return found

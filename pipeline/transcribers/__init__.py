@@ -85,7 +85,7 @@ def _if_ready(engine: Transcriber) -> Choice:
 
 def _best(known: tuple[Transcriber, ...], language: str | None) -> Choice:
     """The first that can work here and knows the language."""
-    passed_over = []
+    passed_over: list[str] = []
     for engine in known:
         lack = engine.lacks().partition("\n")[0]
         if not lack and (not language or not engine.languages or language in engine.languages):

@@ -1,0 +1,225 @@
+"""The brand's graphics as still pictures (Pillow):
+
+lower third, bumper, end card, logo, and the title on a thumbnail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from pipeline import fonts
+from pipeline.model import Brand, Person
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+Size = tuple[int, int]
+Color = tuple[int, int, int]
+
+_PLATE_ALPHA = 225  # of 255: the picture shines through a little, and the text still has its contrast
+_LEADING = 1.22  # line height, in font sizes
+_SMALLEST = 0.45  # of the size that is wanted; what is still too wide is cut with an ellipsis
+_ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A paragraph to be set: as large as wanted where it fits, in at most so many lines."""
+
+    text: str
+    size: int  # pixels
+    color: Color
+    bold: bool = False
+    lines: int = 1
+
+
+def logo(path: Path, size: Size) -> Image.Image:
+    """The logo inside `size`, centered, with its alpha."""
+    with Image.open(path) as picture:
+        whole = picture.convert("RGBA")
+    whole.thumbnail(size, Image.Resampling.LANCZOS)
+    canvas = Image.new("RGBA", size)
+    canvas.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
+    return canvas
+
+
+def lower_third(brand: Brand, person: Person, size: Size) -> Image.Image:
+    """Name, title and disclosure on a plate with a bar in the accent color."""
+    width, height = size
+    canvas = Image.new("RGBA", size)
+    unit = height / 144
+    _plate(canvas, brand, radius=round(10 * unit))
+    bar = round(8 * unit)
+    ImageDraw.Draw(canvas).rectangle((0, 0, bar - 1, height), fill=(*brand.colors.accent, 255))
+    lines = [
+        Line(person.name, round(42 * unit), brand.colors.text, bold=True),
+        Line(person.title, round(26 * unit), brand.colors.text),
+        Line(person.disclosure, round(22 * unit), brand.colors.accent),
+    ]
+    left = bar + round(24 * unit)
+    _set(canvas, brand, lines, (left, 0, width - round(20 * unit), height))
+    return canvas
+
+
+def bumper(brand: Brand, title: str, size: Size) -> Image.Image:
+    """The title, large, under a short bar in the accent color, and the brand's name."""
+    canvas = Image.new("RGBA", size)
+    unit = min(size[0] / 1400, size[1] / 420) if size[0] > size[1] else size[0] / 900
+    bar = (0, 0, round(120 * unit), round(10 * unit))
+    ImageDraw.Draw(canvas).rectangle(bar, fill=(*brand.colors.accent, 255))
+    lines = [
+        Line(
+            title or brand.title,
+            round(92 * unit),
+            brand.colors.text,
+            bold=True,
+            lines=4 if size[1] > size[0] / 2 else 3,
+        ),
+        Line(brand.title if title else "", round(36 * unit), brand.colors.accent),
+    ]
+    _set(canvas, brand, lines, (0, bar[3] + round(20 * unit), *size), middle=False)
+    return _with_shadow(canvas)
+
+
+def end_card(brand: Brand, person: Person | None, size: Size) -> Image.Image:
+    """Whose brand, its closing line, and who spoke."""
+    canvas = Image.new("RGBA", size)
+    _plate(canvas, brand, radius=size[1] // 10)
+    unit = size[1] / 176
+    who = " · ".join(text for text in ((person.name, person.disclosure) if person else ()) if text)
+    lines = [
+        Line(brand.title, round(52 * unit), brand.colors.text, bold=True),
+        Line(brand.closing_line, round(28 * unit), brand.colors.accent),
+        Line(who, round(24 * unit), brand.colors.text, lines=2 if size[1] > 200 else 1),
+    ]
+    edge = round(36 * unit)
+    _set(canvas, brand, lines, (edge, 0, size[0] - edge, size[1]), centered=True)
+    return canvas
+
+
+def title_over(picture: Image.Image, brand: Brand, title: str, box: tuple[int, int, int, int]) -> Image.Image:
+    """A picture with the title at the bottom of `box`, over a shade that makes it readable on any ground."""
+    canvas = picture.convert("RGBA")
+    shown = _drawable(title, brand)
+    if not shown:
+        return canvas.convert("RGB")
+    canvas.alpha_composite(_shade(canvas.size, box, brand))
+    text = Image.new("RGBA", canvas.size)
+    size = round(min(canvas.size) * 0.088)
+    _set(text, brand, [Line(shown, size, brand.colors.text, bold=True, lines=3)], box, bottom=True)
+    canvas.alpha_composite(_with_shadow(text))
+    return canvas.convert("RGB")
+
+
+def _shade(size: Size, box: tuple[int, int, int, int], brand: Brand) -> Image.Image:
+    """Darkness that grows from the middle of the picture down to the title."""
+    ramp = Image.linear_gradient("L").resize((1, size[1]))
+    top, full = box[3] - (box[3] - box[1]) * 1.6, box[3]
+    values = [round(210 * min(1.0, max(0.0, (y - top) / (full - top)))) for y in range(size[1])]
+    ramp.putdata(values)
+    shade = Image.new("RGBA", size, (*brand.colors.background, 255))
+    shade.putalpha(ramp.resize(size))
+    return shade
+
+
+def _plate(canvas: Image.Image, brand: Brand, radius: int) -> None:
+    box = (0, 0, canvas.width - 1, canvas.height - 1)
+    ImageDraw.Draw(canvas).rounded_rectangle(box, radius, fill=(*brand.colors.background, _PLATE_ALPHA))
+
+
+def _with_shadow(canvas: Image.Image) -> Image.Image:
+    """Softly shadowed, so that light text stands on a light ground as well."""
+    radius = max(2, canvas.height // 60)
+    shadow = Image.new("RGBA", canvas.size, (0, 0, 0, 255))
+    shadow.putalpha(canvas.getchannel("A").filter(ImageFilter.GaussianBlur(radius)))
+    shadow.alpha_composite(canvas)
+    return shadow
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def _set(
+    canvas: Image.Image,
+    brand: Brand,
+    lines: Sequence[Line],
+    box: tuple[int, int, int, int],
+    *,
+    centered: bool = False,
+    middle: bool = True,
+    bottom: bool = False,
+) -> None:
+    """Sets paragraphs into a box, smaller where they would not fit, and never outside of it."""
+    left, top, right, low = box
+    shown = [line for line in lines if _drawable(line.text, brand)]
+    scale = 1.0
+    while True:
+        laid = [row for line in shown for row in _laid(line, brand, right - left, scale)]
+        height = sum(round(font.size * _LEADING) for _, font, _ in laid)
+        if height <= low - top or scale <= _SMALLEST:
+            break
+        scale *= 0.92
+    y = low - height if bottom else top + max(0, (low - top - height) // 2) if middle else top
+    pen = ImageDraw.Draw(canvas)
+    for text, font, color in laid:
+        step = round(font.size * _LEADING)
+        x = left + (right - left - font.getlength(text)) / 2 if centered else left
+        pen.text((x, y + step / 2), text, font=font, fill=(*color, 255), anchor="lm")
+        y += step
+
+
+def _laid(line: Line, brand: Brand, width: int, scale: float) -> list[tuple[str, FreeTypeFont, Color]]:
+    """The rows of a paragraph: at its size where they are few enough, else smaller, at last cut short."""
+    text = _drawable(line.text, brand)
+    path = (fonts.bold if line.bold else fonts.regular)(brand.fonts, brand.font)
+    size = line.size * scale
+    while True:
+        font = ImageFont.truetype(str(path), max(8, round(size)))
+        rows = _wrapped(text, font, width)
+        if len(rows) <= line.lines or size < line.size * _SMALLEST:
+            break
+        size *= 0.94
+    if len(rows) > line.lines:
+        rows = [*rows[: line.lines - 1], _cut(" ".join(rows[line.lines - 1 :]), font, width)]
+    return [(row, font, line.color) for row in rows]
+
+
+def _wrapped(text: str, font: FreeTypeFont, width: int) -> list[str]:
+    """Rows no wider than `width`; a word that is wider is broken."""
+    rows: list[str] = []
+    for word in text.split():
+        joined = f"{rows[-1]} {word}" if rows else word
+        if rows and font.getlength(joined) <= width:
+            rows[-1] = joined
+        else:
+            rows += _broken(word, font, width)
+    return rows
+
+
+def _broken(word: str, font: FreeTypeFont, width: int) -> list[str]:
+    rows = [""]
+    for char in word:
+        if rows[-1] and font.getlength(rows[-1] + char) > width:
+            rows.append("")
+        rows[-1] += char
+    return rows
+
+
+def _cut(text: str, font: FreeTypeFont, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + _ELLIPSIS) > width:
+        text = text[:-1]
+    return text.rstrip() + _ELLIPSIS
+
+
+def _drawable(text: str, brand: Brand) -> str:
+    """The text without what the font cannot draw: a name without its emoji is better than one with a box."""
+    known = fonts.metrics(brand.fonts, brand.font)
+    missing = set(known.missing(text))
+    return " ".join("".join(c for c in text if c not in missing and (c.isprintable() or c.isspace())).split())
