@@ -209,7 +209,7 @@ def _card(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit) -> graph.Stream:
     stream = _grid(clip.picture, first, held + 1, plan.fps)
     stream = stream.then("trim", start_frame=held - first, end_frame=held - first + 1).then("setpts", "N")
     stream = _covering(_standard_color(stream, clip.picture), shape.width, shape.height)
-    stream = _blurred(stream, shape, sigma=5).then("lutyuv", y="16+(val-16)*0.42")
+    stream = _blurred(stream, shape, sigma=5).then("lutyuv", y="16+(val-16)*0.42", u="128+(val-128)*0.6", v="128+(val-128)*0.6")
     return stream.then("tpad", stop_mode="clone", stop=-1)
 
 

@@ -1,8 +1,8 @@
 """Where something happens without words: impacts in the sound, motion in the picture.
 
 Destroying a server is speechless, and it is the content. So what counts is what stands out: a bang over what the room
-sounds like, and movement over what moves while somebody merely talks. Constant noise, music in the background, fidgeting
-and a running clock do not.
+sounds like, and movement over what moves while somebody merely talks. Constant noise, music in the background,
+fidgeting and a running clock do not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 NEAR_SPEECH_MS = 300  # beside speech lie the ends of words that the detector leaves out
 _ON_DB, _OFF_DB = 18.0, 10.0  # over the floor: beats of music stand out by 10 to 15 dB, a bang by 20 and more
 _UNDER_SPEECH_DB = 6.0  # quieter than this under the speech it is background: a chair, a keyboard, music under a voice
-_OVER_SPEECH_DB = 18.0  # to count while somebody speaks; syllables peak 12 to 15 dB over the speech's RMS level
+_OVER_SYLLABLES_DB = 14.0  # over the loud tenth of speech around it; real syllables stay within 7.5
+_SYLLABLES_PERCENTILE = 90
+_SYLLABLES_AROUND_MS = 7_000  # near enough to follow a second voice in the clip, long enough to hold several words
 _FAINTEST_DBFS = -50.0  # nobody hears what is quieter, however silent the room
 _FLOOR_AT_LEAST_DBFS = -70.0  # a muted microphone has no floor, and the faintest hiss would stand out
 _FLOOR_PERCENTILE = 10
@@ -42,7 +44,7 @@ _LONGEST_SILENCE_MS = 1000  # in which nobody looks for motion: pauses this shor
 _LOOK_AROUND_MS = 1000  # of speech beside it, to learn how this person moves while talking
 _SEEK_MS = 5000  # spans nearer than this are read in one go: finding the way from a key frame costs as much
 _CHANGED = 16.0  # of 255, by which a pixel has changed
-_GAIN = (0.5, 2.0)  # by which a camera's exposure jumps
+_GAINS = np.geomspace(0.5, 2, 15, dtype=np.float32)  # by which a camera changes its exposure; the middle one is 1
 _MOVING = 0.2  # of all pixels: a head that talks and nods in a tight picture reaches 0.16
 _OVER_TALKING = 1.5  # times what moves while somebody talks: who walks with the camera moves all of the picture
 _TALKING_PERCENTILE = 90
@@ -53,11 +55,12 @@ _MOTION_GAP_MS = 500
 def impacts(levels: Levels, step_ms: int, near_speech: NDArray[np.bool_], speech_dbfs: float) -> tuple[Span, ...]:
     """Loud events: where the level stands out of the floor, and is at least nearly as loud as the speech.
 
-    `levels` are those of every `step_ms` in dBFS, shape (steps,), `near_speech` says which steps lie in or beside speech,
-    and `speech_dbfs` is the level of the speech (-120 where nobody speaks).
+    `levels` are those of every `step_ms` in dBFS, shape (steps,), `near_speech` says which steps lie in or beside
+    speech, and `speech_dbfs` is the level of the speech (-120 where nobody speaks).
     """
     beside = np.maximum(_floor(levels, step_ms) + _ON_DB, max(_FAINTEST_DBFS, speech_dbfs - _UNDER_SPEECH_DB))
-    loud = np.where(near_speech, np.maximum(beside, speech_dbfs + _OVER_SPEECH_DB), beside)
+    over = np.maximum(beside, _syllables(levels, step_ms, near_speech) + _OVER_SYLLABLES_DB)
+    loud = np.where(near_speech, over, beside)
     ringing = loud - (_ON_DB - _OFF_DB)
     found = [
         Span(first * step_ms, last * step_ms)
@@ -68,13 +71,25 @@ def impacts(levels: Levels, step_ms: int, near_speech: NDArray[np.bool_], speech
 
 
 def _floor(levels: Levels, step_ms: int) -> Levels:
-    """What it sounds like when nothing happens, for every step: a low percentile of half a minute around its second."""
-    second, around = 1000 // step_ms, _FLOOR_AROUND_MS // step_ms
-    found = [
-        np.percentile(levels[max(0, start - around) : start + second + around], _FLOOR_PERCENTILE)
-        for start in range(0, len(levels), second)
-    ]
-    return np.maximum(np.repeat(np.array(found, np.float32), second)[: len(levels)], _FLOOR_AT_LEAST_DBFS)
+    """What it sounds like when nothing happens, around every step."""
+    everywhere = np.ones(len(levels), np.bool_)
+    return np.maximum(_around(levels, step_ms, everywhere, _FLOOR_AROUND_MS, _FLOOR_PERCENTILE), _FLOOR_AT_LEAST_DBFS)
+
+
+def _syllables(levels: Levels, step_ms: int, near_speech: NDArray[np.bool_]) -> Levels:
+    """How loud the loud syllables are around every step."""
+    return _around(levels, step_ms, near_speech, _SYLLABLES_AROUND_MS, _SYLLABLES_PERCENTILE)
+
+
+def _around(levels: Levels, step_ms: int, counted: NDArray[np.bool_], around_ms: int, percentile: float) -> Levels:
+    """For every second, repeated for its steps: a percentile of the counted levels in it and so many ms on either side."""
+    second, around = 1000 // step_ms, around_ms // step_ms
+    found = []
+    for start in range(0, len(levels), second):
+        part = slice(max(0, start - around), start + second + around)
+        heard = levels[part][counted[part]]
+        found.append(np.percentile(heard, percentile) if heard.size else _FLOOR_AT_LEAST_DBFS)
+    return np.repeat(np.array(found, np.float32), second)[: len(levels)]
 
 
 def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -124,11 +139,13 @@ def _neighbors(pictures: Iterable[tuple[int, Gray]]) -> Iterator[tuple[tuple[int
 
 
 def changed(before: Gray, after: Gray) -> float:
-    """The share of pixels, 0..1, that changed by more than a change of exposure explains."""
-    first, second = (gray.astype(np.float32) - gray.mean(dtype=np.float32) for gray in (before, after))
-    energy = float(np.square(first).sum())
-    gain = min(max(float((first * second).sum()) / energy, _GAIN[0]), _GAIN[1]) if energy else 1.0
-    return float((np.abs(second - gain * first) > _CHANGED).mean())
+    """The share of pixels, 0..1, that changed by more than a change of exposure explains.
+
+    The exposure is the gain and offset that explain most pixels; a fit over all would be bent by what moves.
+    """
+    left = after.astype(np.float32).ravel() - _GAINS[:, None] * before.astype(np.float32).ravel()
+    left -= np.median(left, axis=1, keepdims=True)
+    return float((np.abs(left) > _CHANGED).mean(axis=1).min())
 
 
 def _in_speech(span: Span, speech: Sequence[Span]) -> bool:

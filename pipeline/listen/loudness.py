@@ -22,6 +22,7 @@ _BLOCK = 1500  # steps read at once: half a minute, 2 MB
 _FLOOR_PERCENTILE = 30  # of what is heard between the speech; a cough there does not move it
 _FLOOR_PERCENTILE_IN_SPEECH = 5  # where nobody ever pauses: of everything
 _REVERB_MS = 300  # behind speech a room still rings, and is not yet at its floor
+_LOUD_SYLLABLES_PERCENTILE, _OVER_LOUD_SYLLABLES_DB = 90, 12.0  # no louder than this is any syllable
 _ENOUGH_STEPS = 25  # half a second of pauses tells the floor
 
 
@@ -60,8 +61,14 @@ def loudness(steps: NDArray[np.float32], speech: Sequence[Span]) -> Heard:
     quiet = steps[~inside(len(steps), speech, _REVERB_MS)]
     pauses = len(quiet) >= _ENOUGH_STEPS
     floor = np.percentile(quiet, _FLOOR_PERCENTILE) if pauses else np.percentile(steps, _FLOOR_PERCENTILE_IN_SPEECH)
-    level = 10 * np.log10(np.mean(10 ** (steps[spoken] / 10))) if spoken.any() else SILENCE_DBFS
-    return Heard(round(float(level), 1), round(float(floor), 1))
+    level = _speech_level(steps[spoken]) if spoken.any() else SILENCE_DBFS
+    return Heard(round(level, 1), round(float(floor), 1))
+
+
+def _speech_level(steps: NDArray[np.float32]) -> float:
+    """The RMS level of speech. A bang in the middle of it counts no more than a loud syllable."""
+    syllable = np.percentile(steps, _LOUD_SYLLABLES_PERCENTILE) + _OVER_LOUD_SYLLABLES_DB
+    return float(10 * np.log10(np.mean(10 ** (np.minimum(steps, syllable) / 10))))
 
 
 def inside(steps: int, spans: Sequence[Span], margin_ms: int = 0) -> NDArray[np.bool_]:
