@@ -168,6 +168,6 @@ def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcr
     recipe = desk.recipe
     if recipe.script:
         desk.tell("aligning", 0)
-        return transcribers.align(sound, recipe.script, recipe.language or "en")
+        return transcribers.align(sound, recipe.script, recipe.language or "en", activity.speech)
     hints = Hints(recipe.language, recipe.vocabulary, activity.speech)
     return desk.choice.engine.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))

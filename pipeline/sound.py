@@ -111,7 +111,7 @@ _FADE_OUT = RATE * 40 // 1000  # of the last sound into the silence under the en
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """From nothing to all, from output sample `at - before` to `at + after`, as a sine squared.
+    """From nothing to all, from sample `at - before` to `at + after`, as a sine squared.
 
     The ramp of one piece and what it leaves to the piece before add up to one, so that equal material passes unchanged.
     """
@@ -121,7 +121,7 @@ class Ramp:
     after: int
 
     def weights(self, first: int, last: int) -> Weights:
-        """The weights of output samples first..last."""
+        """The weights of samples first..last."""
         way = (np.arange(first, last) - (self.at - self.before) + 0.5) / (self.before + self.after)
         return np.square(np.sin(np.pi / 2 * np.clip(way, 0, 1))).astype(np.float32)
 
@@ -205,12 +205,13 @@ class Source:
     bangs: tuple[tuple[int, int], ...] = ()
 
     def read(self, first: int, last: int) -> Samples:
-        """Samples first..last; silence outside the clip."""
+        """Samples first..last; silence outside the sound, which begins and ends softly wherever it was cut off."""
         block = media.samples(self.dry, first, last)
         if self.wet is not None:
             raw = self._as_recorded(first, last)[:, None]
             block = raw * block + (1 - raw) * media.samples(self.wet, first, last)
-        return _sane(block) * np.float32(self.gain)
+        ends = Ramp(0, 0, 2 * _HALF_FADE), Ramp(self.dry.samples, 2 * _HALF_FADE, 0)
+        return _faded(_sane(block) * np.float32(self.gain), first, *ends)
 
     def _as_recorded(self, first: int, last: int) -> Weights:
         """1 where the sound stays as it was recorded, 0 where it is cleaned."""
@@ -265,13 +266,13 @@ def _mixed(runs: Sequence[Run], sources: Mapping[int, Source], first: int, last:
         start, end = max(first, run.first), min(last, run.last)
         if start < end:
             part = sources[run.clip].read(run.start + start - run.at, run.start + end - run.at)
-            block[start - first : end - first] += _faded(part, run, start)
+            block[start - first : end - first] += _faded(part, start, run.rise, run.fall)
     return block
 
 
-def _faded(part: Samples, run: Run, first: int) -> Samples:
-    """A part of a run, whose first sample lies at output sample `first`, under the run's ramps."""
-    for ramp, falling in ((run.rise, False), (run.fall, True)):
+def _faded(part: Samples, first: int, rise: Ramp, fall: Ramp) -> Samples:
+    """A part of a sound between two ramps; its first sample is number `first` on their scale."""
+    for ramp, falling in ((rise, False), (fall, True)):
         start, end = (min(max(place - first, 0), len(part)) for place in (ramp.at - ramp.before, ramp.at + ramp.after))
         if start < end:
             weights = ramp.weights(first + start, first + end)[:, None]
@@ -356,9 +357,10 @@ _AIMED_CEILING_DBTP = -1.5  # before the encoder, which overshoots
 _LOWEST_CEILING_DBTP = -20.0
 _MOST_GAIN_DB = 30.0  # speech recorded at -50 LUFS comes out at -20: more would mostly be hiss
 _MOST_GAIN_FOR_NOISE_DB = 20.0  # where nobody speaks and nothing stands out
-_MOST_FOR_LIMITER_DB = 15.0  # on top of it, where the limiter takes away what the gain brings
+_MOST_FOR_LIMITER_DB = 20.0  # on top of it, where the limiter takes away what the gain brings
 _LEAST_SLOPE = 0.2  # LU a dB: under a limiter more gain brings less and less
 _TRIES, _PASSES = 5, 5  # with the limiter alone, which is cheap; with the encoder
+_WORTH_ANOTHER_PASS = 0.1  # LU that the last one brought
 _NOTHING_LUFS = -70.0  # the meter's absolute gate, and what it shows for silence
 _SHORTEST, _REPEATED = RATE // 2, 3 * RATE  # the meter wants 400 ms: a shorter sound is measured as if it went on
 _ENCODER = ("-c:a", "aac", "-b:a", "256k", "-flags:a", "+bitexact", "-fflags", "+bitexact", "-map_metadata", "-1")
@@ -424,15 +426,15 @@ def _next_gain(seen: Sequence[tuple[float, float]], goal: float, most: float) ->
 
 
 def _encoded(raw: Sound, heard: _Heard, goal: float, aim: _Aim, work: Path, out: Path) -> _Heard:
-    """Encodes, measures the file and corrects, until it is right or five were made; the best one becomes `out`."""
+    """Encodes, measures the file and corrects, until it is right or gets no better; the best one becomes `out`."""
     passes: list[tuple[float, int, _Heard]] = []
     for number in range(_PASSES):
         _encode(raw, aim.chain(heard.peak_dbtp), work / f"pass-{number}.m4a")
         got = _measured(["-i", f"file:{work / f'pass-{number}.m4a'}"], "anull", raw.samples)
         passes.append((_wrong(got, goal), number, got))
-        if passes[-1][0] == 0:
+        if _settled([wrong for wrong, _, _ in passes], got):
             break
-        aim = _corrected(aim, got, goal)
+        aim = _corrected(aim, got, goal, goal - heard.lufs + _MOST_FOR_LIMITER_DB)
     _, number, got = min(passes, key=lambda each: each[0])
     (work / f"pass-{number}.m4a").replace(out)
     return got
@@ -443,10 +445,18 @@ def _wrong(got: _Heard, goal: float) -> float:
     return max(0.0, abs(got.lufs - goal) - _NEAR_ENOUGH) + 10 * max(0.0, got.peak_dbtp - _CEILING_DBTP)
 
 
-def _corrected(aim: _Aim, got: _Heard, goal: float) -> _Aim:
+def _settled(wrongs: Sequence[float], got: _Heard) -> bool:
+    """Whether the last file is right, or its loudness cannot be had: its peaks are, and the last pass brought nothing."""
+    last = wrongs[-1]
+    stuck = got.peak_dbtp <= _CEILING_DBTP and len(wrongs) > 1 and last > wrongs[-2] - _WORTH_ANOTHER_PASS
+    return last == 0 or stuck
+
+
+def _corrected(aim: _Aim, got: _Heard, goal: float, most_gain_db: float) -> _Aim:
     too_high = got.peak_dbtp - _CEILING_DBTP
     ceiling = aim.ceiling_dbtp - too_high - 0.1 if too_high > 0 else aim.ceiling_dbtp
-    return _Aim(aim.gain_db + (goal - got.lufs), max(ceiling, _LOWEST_CEILING_DBTP))
+    gain = min(aim.gain_db + goal - got.lufs, max(most_gain_db, aim.gain_db))
+    return _Aim(gain, max(ceiling, _LOWEST_CEILING_DBTP))
 
 
 def _notes(got: _Heard, goal: float, samples: int) -> Iterator[str]:

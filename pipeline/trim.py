@@ -20,6 +20,7 @@ _FILLERS = frozenset(
 )
 _FILLER_AIR_MS = 30  # cut around a filler, as far as its neighbors allow
 _STANDS_ALONE_MS = 150  # a filler with less silence on a side belongs to its neighbor's breath
+_CRUMB_MS = 250
 _QUOTED_WORDS = 5
 
 
@@ -69,14 +70,18 @@ def _events(words: Sequence[Word], activity: Activity, rules: TrimRules, fillers
     What the detector hears as speech counts even where no word was understood.
     """
     spoken = [_Event(w.start_ms, w.end_ms, "speech", w.text) for w in words if not _inside(w, fillers)]
-    heard = [
-        _Event(part.start_ms, part.end_ms, "speech", "") for span in activity.speech for part in _cut(span, fillers)
-    ]
+    heard = [_Event(s.start_ms, s.end_ms, "speech", "") for span in activity.speech for s in _heard(span, fillers)]
     events = spoken + heard
     if rules.keep_action:
         events += [_Event(span.start_ms, span.end_ms, "action", "something loud happens") for span in activity.impacts]
         events += [_Event(span.start_ms, span.end_ms, "action", "something moves") for span in activity.motion]
     return sorted(events, key=lambda event: (event.start_ms, event.end_ms))
+
+
+def _heard(span: Span, fillers: Sequence[Span]) -> list[Span]:
+    """What the detector heard besides fillers. It hears a little around them, too, and that is no speech."""
+    left = _cut(span, fillers)
+    return left if left == [span] else [part for part in left if part.ms >= _CRUMB_MS]
 
 
 def _wanted(words: Sequence[Word], activity: Activity, rules: TrimRules, first: int, last: int) -> list[Span]:

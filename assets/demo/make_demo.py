@@ -361,8 +361,9 @@ def main() -> None:
 
 def encode(sound: Track, spoken: Path, out: Path) -> None:
     picture = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
-    video = ["-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc",
-             "bt709", "-c:v", "libx264", "-preset", "slow", "-crf", "24", "-pix_fmt", "yuv420p", "-g", "60"]  # fmt: skip
+    tags = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+    video = ["-vf", "scale=out_color_matrix=bt709", *tags, "-c:v", "libx264", "-preset", "slow", "-crf", "24"]
+    video += ["-pix_fmt", "yuv420p", "-g", "60"]
     plain = ["-c:a", "aac", "-b:a", "128k", "-shortest", "-movflags", "+faststart", "-fflags", "+bitexact"]
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),

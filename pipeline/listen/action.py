@@ -82,7 +82,7 @@ def _syllables(levels: Levels, step_ms: int, near_speech: NDArray[np.bool_]) -> 
 
 
 def _around(levels: Levels, step_ms: int, counted: NDArray[np.bool_], around_ms: int, percentile: float) -> Levels:
-    """For every second, repeated for its steps: a percentile of the counted levels in it and so many ms on either side."""
+    """A percentile of the counted levels in every second and so many ms on either side, repeated for its steps."""
     second, around = 1000 // step_ms, around_ms // step_ms
     found = []
     for start in range(0, len(levels), second):

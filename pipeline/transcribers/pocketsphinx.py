@@ -98,12 +98,22 @@ def decode(sound: Sound, part: Span) -> list[Word]:
     ]
 
 
-def _listen(decoder: Any, sound: Sound, part: Span) -> None:
+def _listen(decoder: Any, sound: Sound, part: Span, only: Sequence[Span] = ()) -> None:
     first, last = (ms * sound.rate // 1000 for ms in (part.start_ms, part.end_ms))
     samples = (media.samples(sound, first, last)[:, 0] * 32768).astype("<i2")
+    for silent in _between(only, part) if only else ():
+        start, end = ((ms - part.start_ms) * sound.rate // 1000 for ms in (silent.start_ms, silent.end_ms))
+        samples[start:end] = 0
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
     decoder.end_utt()
+
+
+def _between(spans: Sequence[Span], whole: Span) -> list[Span]:
+    """What of the whole lies outside all spans and their padding."""
+    inner = [ms for span in spans for ms in (span.start_ms - _PAD_MS, span.end_ms + _PAD_MS)]
+    edges = [whole.start_ms, *inner, whole.end_ms]
+    return [Span(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
 
 
 def _word(segment: Any, start_ms: int, confidence: float) -> Word:
@@ -124,7 +134,7 @@ def _written(words: Sequence[Word], ends: bool) -> list[Word]:
 # --- a given text -----------------------------------------------------------------------------------------------------
 
 
-def align(sound: Sound, text: str, language: str = "en") -> Transcript:
+def align(sound: Sound, text: str, language: str = "en", speech: Sequence[Span] = ()) -> Transcript:
     """Times a given text to the sound (16 kHz, mono). Words keep their spelling and punctuation.
 
     Words that the dictionary lacks are sounded out by rule. Where text and sound do not fit at all, the words are laid
@@ -133,16 +143,19 @@ def align(sound: Sound, text: str, language: str = "en") -> Transcript:
     end_ms = sound.samples * 1000 // sound.rate
     tokens = text.split()
     with limits.processes() as pool:
-        times = limits.call(pool, _SECONDS_A_SEGMENT, times_of, sound, tuple(tokens)) if tokens else []
+        times = limits.call(pool, _SECONDS_A_SEGMENT, times_of, sound, tuple(tokens), speech) if tokens else []
     words = [Word(token, start, end, sure) for token, (start, end, sure) in zip(tokens, times, strict=True)]
     return Transcript(guards.in_order(words, end_ms), "aligned", "en-us", language)
 
 
-def times_of(sound: Sound, tokens: tuple[str, ...]) -> list[tuple[int, int, float]]:
-    """Start and end in ms of every token, and how sure that is (0 where it had to be guessed)."""
+def times_of(sound: Sound, tokens: tuple[str, ...], speech: Sequence[Span] = ()) -> list[tuple[int, int, float]]:
+    """Start and end in ms of every token, and how sure that is (0 where it had to be guessed).
+
+    What lies outside `speech` is not listened to, so that no word lands in a bang.
+    """
     spoken = [pronounce.spoken(token) for token in tokens]
     end_ms = sound.samples * 1000 // sound.rate
-    found = _aligned(sound, [word for words in spoken for word in words], end_ms)
+    found = _aligned(sound, [word for words in spoken for word in words], end_ms, speech)
     if not found:
         return _evenly(tokens, end_ms)
     times: list[tuple[int, int, float]] = []
@@ -157,7 +170,7 @@ def times_of(sound: Sound, tokens: tuple[str, ...]) -> list[tuple[int, int, floa
     return times
 
 
-def _aligned(sound: Sound, words: Sequence[str], end_ms: int) -> list[tuple[int, int]]:
+def _aligned(sound: Sound, words: Sequence[str], end_ms: int, speech: Sequence[Span]) -> list[tuple[int, int]]:
     """Start and end of each word; empty where the text does not fit the sound."""
     from pocketsphinx import Decoder
 
@@ -169,7 +182,7 @@ def _aligned(sound: Sound, words: Sequence[str], end_ms: int) -> list[tuple[int,
             decoder.add_word(word, pronounce.phones(word), True)
     try:
         decoder.set_align_text(" ".join(words))
-        _listen(decoder, sound, Span(0, end_ms))
+        _listen(decoder, sound, Span(0, end_ms), speech)
         heard = [_word(segment, 0, 1.0) for segment in decoder.seg() or () if segment.word[0] not in "<[+("]
     except (RuntimeError, TypeError):
         return []
