@@ -446,7 +446,7 @@ def _wrong(got: _Heard, goal: float) -> float:
 
 
 def _settled(wrongs: Sequence[float], got: _Heard) -> bool:
-    """Whether the last file is right, or its loudness cannot be had: its peaks are, and the last pass brought nothing."""
+    """Whether the last file is right, or as right as it gets: its peaks are, and the last pass brought no loudness."""
     last = wrongs[-1]
     stuck = got.peak_dbtp <= _CEILING_DBTP and len(wrongs) > 1 and last > wrongs[-2] - _WORTH_ANOTHER_PASS
     return last == 0 or stuck

@@ -19,8 +19,7 @@ _FENCE = re.compile(r"```console\n\$ (candid [^\n]*)\n(.*?)```", re.S)
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
     """Every command of the README that shows its output, and that output."""
-    for command, shown in _FENCE.findall(text):
-        yield command, shown
+    yield from _FENCE.findall(text)
 
 
 def output(command: str, folder: Path) -> str:

@@ -81,7 +81,9 @@ def test_pure_rooms_touch_nothing(room):
     assert found & (IMPURE_MODULES - allowed) == set()
 
 
-@pytest.mark.parametrize("path", (ROOT / "pipeline" / "transcribers").glob("[a-z]*.py"), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "pipeline" / "transcribers").glob("[a-z]*.py")), ids=lambda path: path.stem
+)
 def test_no_engine_imports_another(path):
     engines = {"whisper", "faster_whisper", "pocketsphinx"} - {path.stem}
     imported = {name for name in _imports(path) if name.startswith("pipeline.transcribers")}

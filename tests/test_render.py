@@ -28,12 +28,12 @@ QUICK = encode.Quality("ultrafast", 12)
 
 
 def random_cuts(frames: int, clip: int = 0, seed: int = 3) -> list[Piece]:
-    """More than a hundred kept pieces of 1 to 21 frames, with gaps of 1 to 12 frames, and one gap of four seconds."""
+    """More than a hundred kept pieces of 1 to 16 frames, with gaps of 1 to 12 frames, and one gap of four seconds."""
     chance = random.Random(seed)
     pieces: list[Piece] = []
     at, kept = 0, True
     while at < frames:
-        length = chance.randint(1, 21) if kept else chance.randint(1, 12)
+        length = chance.randint(1, 16) if kept else chance.randint(1, 12)
         if not kept and len(pieces) == 101:
             length = 120
         end = min(frames, at + length)
@@ -57,7 +57,7 @@ def render_pictures(plan: Plan, folder: Path) -> list[Path]:
         return [shelf.chunks.path(job.key) for job in jobs]
 
 
-def render_video(plan: Plan, folder: Path) -> Path:
+def render_video(plan: Plan, folder: Path, quality: encode.Quality = QUICK) -> Path:
     """Pictures and sound, joined."""
     shelf = Shelf(folder)
     variant = plan.variants[0]
@@ -70,7 +70,7 @@ def render_video(plan: Plan, folder: Path) -> Path:
         quiet_recipe = Recipe(denoise=False)
         heard = sound.make(plan, variant, sounds, [Activity() for _ in plan.clips], quiet_recipe, shelf)
         site = render.Site(shelf, {}, lambda: None)
-        return render.video(plan, variant, KIT, site, lambda: heard, QUICK, render.Bar(plan, quiet)).path
+        return render.video(plan, variant, KIT, site, lambda: heard, quality, render.Bar(plan, quiet)).path
 
 
 HEVC = {
@@ -159,7 +159,7 @@ def _onset(loud: np.ndarray, frame: int) -> float:
 def test_the_joined_file_is_as_platforms_want_it(tmp_path):
     clip = media.probe(patterns.write(tmp_path / "clip.mp4", patterns.variable(12)))
     plan = plan_of([clip], random_cuts(350), Fraction(30))
-    video = render_video(plan, tmp_path / "take")
+    video = render_video(plan, tmp_path / "take", encode.Quality())
     with av.open(str(video)) as container:
         picture, heard = container.streams.video[0], container.streams.audio[0]
         packets = [packet for packet in container.demux(picture) if packet.size]

@@ -32,8 +32,8 @@ _ANY = re.compile("|".join(sorted(_SOUNDS, key=len, reverse=True)))
 def spoken(token: str) -> tuple[str, ...]:
     """The words that are heard for a written token: ("forty",) for "40,"; none for a dash."""
     found: list[str] = []
-    for part in re.findall(r"\d[\d,]*|[%&+@=]|[^\W\d_]+(?:['’][^\W\d_]+)*", token.lower()):
-        if part[0].isdigit():
+    for part in re.findall(r"[0-9][0-9,]*|[%&+@=]|[^\W\d_]+(?:['’][^\W\d_]+)*", token.lower()):
+        if part[0] in "0123456789":
             found += number(int(part.replace(",", "")))
         else:
             found.append(_SIGNS.get(part, part.replace("’", "'")))

@@ -1,0 +1,323 @@
+"""Engines hear what is said, time a given text, leave out what whisper invents; nothing is downloaded by surprise."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import listen, transcribers
+from pipeline import media as clips
+from pipeline.errors import TranscriberError
+from pipeline.model import Hints, Sound, Span, Transcript, Word
+from pipeline.transcribers import guards, models, pocketsphinx, pronounce, whisper
+from pipeline.workspace import product_assets
+from tests.words import SAID
+
+
+@pytest.fixture
+def nothing_here(tmp_path, monkeypatch) -> Path:
+    """A machine without any model."""
+    monkeypatch.setenv("CANDID_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+# --- which engine -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", transcribers.engines(), ids=lambda engine: engine.name)
+def test_every_engine_works_or_says_the_cure(engine, nothing_here):
+    lack = engine.lacks()
+    assert engine.name and engine.model
+    assert lack == "" or re.fullmatch(r"[^\n]+\n(pip install|candid models download) [^\n]+", lack)
+
+
+def test_auto_takes_the_embedded_engine_where_no_model_is_here(nothing_here):
+    choice = transcribers.choose("auto")
+    assert choice.engine.name == "pocketsphinx"
+    assert "since whisper's model small is not here" in choice.why
+
+
+def test_auto_takes_whisper_once_its_model_is_here(nothing_here):
+    nothing_here.mkdir()
+    (nothing_here / "base.pt").touch()
+    choice = transcribers.choose("auto")
+    assert (choice.engine.name, choice.engine.model) == ("whisper", "base")
+
+
+def test_a_language_that_nobody_here_knows_gets_no_captions(nothing_here):
+    choice = transcribers.choose("auto", "de")
+    assert choice.engine.transcribe(Sound(Path("x"), 16000, 1, 0, "<i2"), Hints("de"), print).words == ()
+    assert "pocketsphinx does not know the language de" in choice.why
+
+
+def test_an_engine_asked_for_by_name_is_taken_or_refused_with_the_cure(nothing_here):
+    assert transcribers.choose("pocketsphinx").engine.name == "pocketsphinx"
+    with pytest.raises(TranscriberError, match="candid models download tiny"):
+        transcribers.choose("whisper:tiny")
+    with pytest.raises(TranscriberError, match="Known: auto, whisper"):
+        transcribers.choose("wisper")
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+BARS = {"two-cities.wav": 0.32, "jfk.flac": 0.40, "spoken-timer.mp4": 0.05}
+
+
+def _heard(path: Path, folder: Path) -> tuple[Sound, Hints]:
+    clip = clips.probe(path)
+    sound = clips.sound(clip, folder / "ear.raw", rate=16000, channels=1, dtype="<i2")
+    assert sound is not None
+    return sound, Hints(speech=listen.hear(clip, sound).speech)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z' ]", "", text.lower())
+
+
+@pytest.mark.slow
+@pytest.mark.real_media
+@pytest.mark.parametrize("name", BARS)
+def test_word_error_rates_on_real_speech(name, media, tmp_path):
+    import jiwer
+
+    sound, hints = _heard(media / name, tmp_path)
+    found = pocketsphinx.Engine().transcribe(sound, hints, lambda done: None)
+    rate = jiwer.wer(SAID[name], _plain(" ".join(word.text for word in found.words)))
+    print(f"{name}: {rate:.3f}")
+    assert rate <= BARS[name]
+    assert found.draft and found.engine == "pocketsphinx" and found.language == "en"
+    assert all(0 <= word.confidence <= 1 for word in found.words)
+    assert _in_order(found, sound)
+
+
+@pytest.mark.slow
+@pytest.mark.real_media
+@pytest.mark.parametrize("name", BARS)
+def test_the_true_text_is_aligned_to_real_speech(name, media, tmp_path):
+    sound, hints = _heard(media / name, tmp_path)
+    found = transcribers.align(sound, SAID[name], "en", hints.speech)
+    assert [word.text for word in found.words] == SAID[name].split()
+    assert _in_order(found, sound)
+    spoken = sum(any(s.start_ms - 300 <= w.start_ms and w.end_ms <= s.end_ms + 300 for s in hints.speech)
+                 for w in found.words)  # fmt: skip
+    assert spoken >= 0.95 * len(found.words)
+
+
+def _in_order(found: Transcript, sound: Sound) -> bool:
+    starts = [word.start_ms for word in found.words]
+    inside = all(0 <= word.start_ms < word.end_ms <= sound.samples / 16 + 1 for word in found.words)
+    return starts == sorted(starts) and inside
+
+
+@pytest.mark.slow
+def test_alignment_places_words_of_the_demo_where_they_are_said(tmp_path):
+    sound, hints = _heard(product_assets() / "demo" / "demo.mp4", tmp_path)
+    text = (
+        "You asked for the most creative way to destroy a server. Um. This one is twelve years old. Today, we pour "
+        "coffee on it. No, wait. We drop the piano on it. That was overdue. Tell us what we should destroy next."
+    )
+    found = {word.text: word for word in transcribers.align(sound, text, "en", hints.speech).words}
+    assert abs(found["Um."].start_ms - 6300) < 150
+    assert abs(found["That"].start_ms - 22800) < 150
+    assert abs(found["next."].end_ms - 26700) < 200
+
+
+@pytest.mark.slow
+def test_words_that_no_dictionary_has_do_not_stop_alignment(tmp_path):
+    sound, hints = _heard(product_assets() / "demo" / "demo.mp4", tmp_path)
+    text = "You asked for the most Zwrxqueltz way to destroy 1 Böblingen-Server™ — 平和 — This one is 12 years old."
+    found = transcribers.align(sound, text, "en", hints.speech)
+    assert [word.text for word in found.words] == text.split()
+
+
+@pytest.mark.parametrize("text", ["", "   ", "— … —"])
+def test_a_text_without_words_aligns_to_nothing_that_is_heard(text, tmp_path):
+    sound = _silence(tmp_path, 1)
+    assert all(word.confidence == 0 for word in transcribers.align(sound, text).words)
+
+
+@pytest.mark.slow
+def test_a_text_that_cannot_fit_is_laid_evenly(tmp_path):
+    found = transcribers.align(_silence(tmp_path, 1), "far too many words for one second of silence " * 20)
+    assert len(found.words) > 100
+    assert _in_order(found, _silence(tmp_path, 1))
+
+
+def _silence(folder: Path, seconds: int) -> Sound:
+    path = folder / "silence.raw"
+    path.write_bytes(bytes(32000 * seconds))
+    return Sound(path, 16000, 1, 16000 * seconds, "<i2")
+
+
+# --- segments, spelling -----------------------------------------------------------------------------------------------
+
+spans = st.lists(st.tuples(st.integers(0, 3000), st.integers(100, 20000)), min_size=1, max_size=20)
+
+
+@given(spans)
+def test_segments_hold_all_speech_in_order_and_do_not_overlap(found):
+    speech, at = [], 0
+    for gap, length in found:
+        speech.append(Span(at + gap + 1, at + gap + 1 + length))
+        at += gap + 1 + length
+    parts = pocketsphinx.segments(speech, at + 500)
+    assert all(a.end_ms <= b.start_ms for a, b in itertools.pairwise(parts))
+    assert all(any(part.start_ms <= span.start_ms and span.end_ms <= part.end_ms for part in parts) for span in speech)
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("40,", ("forty",)),
+        ("1984", ("one", "thousand", "nine", "hundred", "eighty", "four")),
+        ("“Don’t!”", ("don't",)),
+        ("100%", ("one", "hundred", "percent")),
+        ("—", ()),
+        ("end-to-end", ("end", "to", "end")),
+    ],
+)
+def test_how_tokens_are_said(token, said):
+    assert pronounce.spoken(token) == said
+
+
+@given(st.text(max_size=30))
+def test_any_token_can_be_said(token):
+    for word in pronounce.spoken(token):
+        assert pronounce.phones(word)
+
+
+# --- guards -----------------------------------------------------------------------------------------------------------
+
+
+def _words(text: str) -> list[Word]:
+    return [Word(word, n * 300, n * 300 + 250) for n, word in enumerate(text.split())]
+
+
+def _said(words) -> str:
+    return " ".join(word.text for word in words)
+
+
+def test_a_phrase_that_goes_round_in_circles_is_said_once():
+    looped = _words("so " + "thank you for watching " * 7 + "bye")
+    assert _said(guards.without_loops(looped)) == "so thank you for watching bye"
+
+
+def test_what_people_repeat_stays():
+    assert _said(guards.without_loops(_words("no no no stop stop"))) == "no no no stop stop"
+
+
+def test_words_over_silence_go():
+    kept = guards.over_speech(_words("one two three four five six seven eight"), [Span(0, 600)])
+    assert _said(kept) == "one two three four"
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.integers(-500, 9000), st.integers(-500, 9000), st.floats(-1, 2))))
+def test_whatever_an_engine_says_comes_out_in_order_and_inside(raw):
+    found = guards.in_order([Word(*each) for each in raw], 8000)
+    assert all(0 <= w.start_ms < w.end_ms <= 8000 and 0 <= w.confidence <= 1 and w.text.strip() for w in found)
+    assert [w.start_ms for w in found] == sorted(w.start_ms for w in found)
+
+
+# --- whisper, by its real code ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """A whisper model as small as can be, with random weights, saved as openai-whisper saves its own."""
+    import torch
+    from whisper.model import ModelDimensions, Whisper
+
+    torch.manual_seed(1)
+    dims = ModelDimensions(
+        n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=2,
+        n_vocab=51865, n_text_ctx=448, n_text_state=32, n_text_head=2, n_text_layer=2,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("models")
+    torch.save({"dims": dims.__dict__, "model_state_dict": Whisper(dims).state_dict()}, folder / "tiny.pt")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", None])
+def test_whisper_loads_a_checkpoint_and_times_words(language, tiny_checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv("CANDID_MODELS", str(tiny_checkpoint))
+    chance = np.random.default_rng(1)
+    path = tmp_path / "sound.raw"
+    path.write_bytes((chance.standard_normal(16000 * 4) * 3000).astype("<i2").tobytes())
+    sound = Sound(path, 16000, 1, 64000, "<i2")
+    engine = transcribers.choose("whisper:tiny").engine
+    found = engine.transcribe(sound, Hints(language, ("Zephyr",), (Span(0, 4000),)), lambda done: None)
+    assert (found.engine, found.model, found.draft) == ("whisper", "tiny", False)
+    assert found.language
+    assert _in_order(found, sound)
+
+
+def test_a_damaged_checkpoint_is_told_with_the_cure(monkeypatch, tmp_path):
+    monkeypatch.setenv("CANDID_MODELS", str(tmp_path))
+    (tmp_path / "tiny.pt").write_bytes(b"no model")
+
+    def load_model(*arguments, **options):
+        raise RuntimeError("not a checkpoint")
+
+    double = type("Double", (), {"load_model": staticmethod(load_model)})
+    monkeypatch.setitem(__import__("sys").modules, "whisper", double)
+    monkeypatch.setitem(__import__("sys").modules, "torch", type("Torch", (), {"inference_mode": lambda: None}))
+    with pytest.raises(TranscriberError, match="candid models download tiny"):
+        whisper.Engine("tiny").transcribe(_silence(tmp_path, 1), Hints(), lambda done: None)
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A real web server on loopback with one file."""
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "model.pt").write_bytes(b"weights" * 300_000)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/model.pt", hashlib.sha256(b"weights" * 300_000).hexdigest()
+        server.shutdown()
+        thread.join()
+
+
+def test_a_download_is_whole_and_checked(server, tmp_path):
+    address, sha256 = server
+    steps: list[float] = []
+    models.fetch(address, tmp_path / "models" / "tiny.pt", sha256=sha256, progress=steps.append)
+    assert (tmp_path / "models" / "tiny.pt").read_bytes() == b"weights" * 300_000
+    assert steps[-1] == 1.0 and steps == sorted(steps)
+
+
+def test_a_damaged_download_leaves_nothing(server, tmp_path):
+    with pytest.raises(TranscriberError, match="damaged"):
+        models.fetch(server[0], tmp_path / "models" / "tiny.pt", sha256="0" * 64, progress=lambda done: None)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_unknown_models_are_answered_with_the_known_ones(nothing_here):
+    with pytest.raises(TranscriberError, match="Known: small, turbo"):
+        models.download("smal", lambda done: None)
+
+
+def test_the_list_says_what_is_here(nothing_here):
+    nothing_here.mkdir()
+    (nothing_here / "small.pt").touch()
+    assert [(model.engine, model.name) for model in models.listed() if model.present] == [("whisper", "small")]
