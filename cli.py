@@ -344,3 +344,7 @@ def _in_words(fault: Exception) -> CandidError:
 def _printable(path: Path) -> str:
     """A file name that cannot play with the terminal."""
     return "".join(c if c.isprintable() else "?" for c in path.name) or str(path)
+
+
+if __name__ == "__main__":
+    main()

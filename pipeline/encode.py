@@ -25,6 +25,7 @@ _CAPTION_ROOM = 600  # frames by which captions are moved, so that a cue may beg
 _SCALE: dict[str, graph.Value] = {
     "flags": "bicubic+accurate_rnd+full_chroma_int+bitexact"
 }  # the same pixels with and without SIMD
+_PALER: dict[str, graph.Value] = {"u": "128+(val-128)*0.6", "v": "128+(val-128)*0.6"}  # dark and colorful is garish
 _BLUR_DIVISOR = 8  # blur is made at an eighth of the size: nobody sees it, and it is 64 times cheaper
 _SOURCE = "file:SOURCE"  # stands for the clip, so that its place is no part of a key
 _SAME_SHAPE = 0.02  # shapes closer than this are filled, not padded
@@ -209,7 +210,7 @@ def _card(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit) -> graph.Stream:
     stream = _grid(clip.picture, first, held + 1, plan.fps)
     stream = stream.then("trim", start_frame=held - first, end_frame=held - first + 1).then("setpts", "N")
     stream = _covering(_standard_color(stream, clip.picture), shape.width, shape.height)
-    stream = _blurred(stream, shape, sigma=5).then("lutyuv", y="16+(val-16)*0.42", u="128+(val-128)*0.6", v="128+(val-128)*0.6")
+    stream = _blurred(stream, shape, sigma=5).then("lutyuv", y="16+(val-16)*0.42", **_PALER)
     return stream.then("tpad", stop_mode="clone", stop=-1)
 
 

@@ -69,12 +69,12 @@ def write(
     return path
 
 
-FLASH_EVERY = Fraction(2, 5)  # seconds
+FLASH_EVERY = Fraction(3, 10)  # seconds
 _BEEP_SECONDS = 0.03
 
 
 def write_flashes(path: Path, times: Sequence[Fraction]) -> list[Fraction]:
-    """A clip with a picture at each of `times`; every 0.4 s one is white, and a beep starts with it. Returns when."""
+    """A clip with a picture at each of `times`; every 0.3 s one is white, and a beep starts with it. Returns when."""
     flashes = _first_at_or_after([n * FLASH_EVERY for n in range(1, int(times[-1] / FLASH_EVERY))], times)
     with av.open(str(path), "w") as target:
         picture = target.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "18"})
