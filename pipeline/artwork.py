@@ -82,7 +82,8 @@ def bumper(brand: Brand, title: str, size: Size) -> Image.Image:
         ),
         Line(brand.title if title else "", round(36 * unit), brand.colors.accent),
     ]
-    _set(canvas, brand, lines, (0, bar[3] + round(20 * unit), *size), middle=False)
+    edge = round(8 * unit)  # room for the shadow
+    _set(canvas, brand, lines, (0, bar[3] + round(20 * unit), size[0] - edge, size[1] - edge), middle=False)
     return _with_shadow(canvas)
 
 

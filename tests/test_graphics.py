@@ -1,0 +1,148 @@
+"""The brand's graphics, decoded and looked at as pixels:
+
+where they are, where they are not, and that nothing runs out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import artwork, brand, graphics, layout
+from pipeline.model import Brand, Card, Layer, Person, Plan, Variant
+from pipeline.shelf import Store
+from pipeline.workspace import product_assets
+
+BRAND = brand.load(product_assets() / "brands" / "default")
+ROBOT = Person("robot", "The Candid robot", "Synthesized voice", "I am the demo of Candid")
+LONG = Person("long", "Donaudampfschifffahrtsgesellschaftskapitänswitwe " * 3, "Head of " * 30, "I work at " + "x" * 90)
+FORMATS = list(layout.FORMATS.values())
+
+
+def _plan(shape, frames: int = 60, title: str = "Servers") -> tuple[Plan, Variant]:
+    layers = (Layer("logo", 30, 60, shape.logo), Layer("lower_third", 30, 30 + frames, shape.lower_third))
+    cards = [Card(kind, 0, 0, 30, layout.ink(kind, shape)) for kind in ("bumper", "end_card")]
+    variant = Variant(shape.name, shape, True, (), layers, cards[0], cards[1], 120, 0.0, ())
+    return Plan(Fraction(30), (), (), (variant,), "blur", title), variant
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    return Store(tmp_path_factory.mktemp("drawn"), ".mov")
+
+
+def _frames(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", FORMATS, ids=lambda shape: shape.name)
+def test_every_graphic_has_its_size_and_length_and_fades(shape, store):
+    plan, variant = _plan(shape)
+    drawn = graphics.draw(plan, variant, BRAND, ROBOT, store)
+    assert set(drawn) == {"logo", "lower_third", "bumper", "end_card"}
+    with Image.open(drawn["logo"]) as logo:
+        assert (logo.size, logo.mode) == ((shape.logo.width, shape.logo.height), "RGBA")
+    for kind, place, count in (
+        ("lower_third", shape.lower_third, 60),
+        ("bumper", layout.ink("bumper", shape), 30),
+        ("end_card", layout.ink("end_card", shape), 30),
+    ):
+        frames = _frames(drawn[kind])
+        assert len(frames) == count
+        assert frames[0].shape == (place.height, place.width, 4)
+        assert frames[0][..., 3].max() == 0, "fades in from nothing"
+        assert frames[-1][..., 3].max() < 120, "is nearly gone at the end"
+        assert frames[count // 2][..., 3].max() > 200
+
+
+@pytest.mark.slow
+def test_colors_are_those_of_the_brand(store):
+    plan, variant = _plan(FORMATS[0])
+    middle = _frames(graphics.draw(plan, variant, BRAND, ROBOT, store)["lower_third"])[30]
+    bar, plate = middle[70, 3], middle[70, -8]
+    assert tuple(bar[:3]) == BRAND.colors.accent and bar[3] == 255
+    assert np.abs(plate[:3].astype(int) - BRAND.colors.background).max() <= 1 and 200 < plate[3] < 250
+
+
+@pytest.mark.slow
+def test_what_was_drawn_once_is_not_drawn_again(store, monkeypatch):
+    plan, variant = _plan(FORMATS[0])
+    first = graphics.draw(plan, variant, BRAND, ROBOT, store)
+    monkeypatch.setattr(graphics, "_animated", lambda *arguments: pytest.fail("it is there"))
+    assert graphics.draw(plan, variant, BRAND, ROBOT, store) == first
+    other = replace(ROBOT, title="Another")
+    with pytest.raises(pytest.fail.Exception):
+        graphics.draw(plan, variant, BRAND, other, store)
+
+
+@pytest.mark.slow
+def test_the_same_drawing_has_the_same_bytes(tmp_path):
+    plan, variant = _plan(FORMATS[0])
+    drawn = [graphics.draw(plan, variant, BRAND, ROBOT, Store(tmp_path / name, ".mov")) for name in ("a", "b")]
+    assert all(drawn[0][kind].read_bytes() == drawn[1][kind].read_bytes() for kind in drawn[0])
+
+
+def _ink(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture.getchannel("A")) > 0
+
+
+@pytest.mark.parametrize(
+    "title", ["Servers", "The most creative way to destroy a server " * 6, "x" * 400, "平和 🎬", ""]
+)
+@pytest.mark.parametrize("shape", FORMATS, ids=lambda shape: shape.name)
+def test_titles_stay_inside_however_long(title, shape):
+    rect = layout.ink("bumper", shape)
+    picture = np.asarray(artwork.bumper(BRAND, title, (rect.width, rect.height)))
+    ink = (picture[..., :3].min(axis=2) > 60) & (picture[..., 3] > 128)
+    assert ink.any()
+    assert not ink[:, -3:].any() and not ink[-3:].any()
+
+
+@pytest.mark.parametrize("person", [ROBOT, LONG, Person("n", "N"), Person("h", "a\x00b\nc\x1b[31m")])
+@pytest.mark.parametrize("shape", FORMATS, ids=lambda shape: shape.name)
+def test_names_stay_on_their_plate(person, shape):
+    size = (shape.lower_third.width, shape.lower_third.height)
+    picture = np.asarray(artwork.lower_third(BRAND, person, size))
+    bright = picture[..., :3].min(axis=2) > 200
+    assert bright.any()
+    assert not bright[:3].any() and not bright[-3:].any() and not bright[:, -10:].any()
+
+
+def test_the_title_on_a_thumbnail_can_be_read_on_white():
+    white = Image.new("RGB", (1920, 1080), (255, 255, 255))
+    box = (115, 486, 1805, 1026)
+    titled = np.asarray(artwork.title_over(white, BRAND, "The most creative way to destroy a server", box))
+    inside = titled[box[1] : box[3], box[0] : box[2]].min(axis=2)
+    assert (inside > 240).mean() > 0.02, "letters"
+    assert np.median(inside[-200:]) < 110, "on a dark ground"
+    assert np.array_equal(titled[:150], np.asarray(white)[:150])
+
+
+def test_what_the_font_cannot_draw_is_left_out():
+    plain, with_emoji = (artwork.bumper(BRAND, title, (1400, 420)) for title in ("Servers", "Servers 🎬"))
+    assert np.array_equal(np.asarray(plain), np.asarray(with_emoji))
+
+
+def test_the_logo_keeps_its_shape():
+    assert BRAND.logo is not None
+    ink = _ink(artwork.logo(BRAND.logo, (300, 300)))
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    assert columns[-1] - columns[0] > 2 * (rows[-1] - rows[0])
+    assert abs((rows[0] + rows[-1]) / 2 - 150) < 12
+
+
+def _with(**colors: tuple[int, int, int]) -> Brand:
+    return replace(BRAND, colors=replace(BRAND.colors, **colors))
+
+
+def test_the_brand_colors_reach_the_end_card():
+    picture = np.asarray(artwork.end_card(_with(background=(200, 30, 40)), None, (880, 176)))
+    assert tuple(picture[88, 20, :3]) == (200, 30, 40)
