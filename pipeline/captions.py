@@ -77,7 +77,7 @@ _BEFORE_OPENING = -2.0  # a break before a conjunction or preposition
 _AFTER_LEANING = 9.0  # a break after an article, a conjunction or a preposition
 _IN_NAME = 6.0  # between first and last name
 _IN_WORD = 15.0  # a cue that ends within a word
-_INNER_SENTENCE = 1.5  # a sentence that ends inside a cue
+_INNER_SENTENCE = 5.0  # a sentence that ends inside a cue
 _INNER_CUT = 1.0  # a cut inside a cue
 _INNER_PAUSE = 8.0  # a second of silence inside a cue
 _ALONE = 6.0  # an almost empty cue that is no sentence
@@ -700,7 +700,7 @@ def _event_text(cue: Cue, lit: CueWord | None, style: Style) -> str:
 
 
 def _direction(text: str) -> str:
-    """A mark that makes a line run from right to left, though it may begin with a foreign name; "" for other scripts."""
+    """A mark that makes a line run from right to left, even if it begins with a foreign name; "" for other scripts."""
     classes = [unicodedata.bidirectional(char) for char in text]
     return _RIGHT_TO_LEFT if sum(each in {"R", "AL"} for each in classes) > classes.count("L") else ""
 

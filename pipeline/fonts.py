@@ -111,7 +111,7 @@ def _opened(path: Path) -> Iterator[TTFont]:
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
-        with TTFont(path, lazy=True, fontNumber=0) as font:
+        with path.open("rb") as file, TTFont(file, lazy=True, fontNumber=0) as font:
             yield font
     except (TTLibError, OSError, KeyError, AssertionError) as fault:
         raise RecipeError(f"{path.name} is no font that can be read.", "Use a TrueType or OpenType file.") from fault

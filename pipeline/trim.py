@@ -48,7 +48,7 @@ def pieces(
         if not kept:
             kept, why = [Span(first, last)], "nothing stands out, so all of it is kept"
     fillers = [] if why else list(_fillers(words, rules))
-    spans = [part for span in kept for part in _without(span, fillers, rules)] or [Span(first, last)]
+    spans = [part for span in kept for part in _without(span, fillers, words, rules)] or [Span(first, last)]
     grid = _on_grid(spans, fps, frames)
     events = _events(words, activity, rules, fillers)
     told = _Telling(events, fillers, rules, fps, (first, last), why)
@@ -128,14 +128,18 @@ def _fillers(words: Sequence[Word], rules: TrimRules) -> Iterator[Span]:
         return
     others = [word for word in words if not is_filler(word.text)]
     for word in words:
-        if is_filler(word.text):
-            before = max((other.end_ms for other in others if other.start_ms <= word.start_ms), default=-(10**9))
-            after = min((other.start_ms for other in others if other.end_ms >= word.end_ms), default=10**9)
+        if is_filler(word.text) and not any(_overlap(word, other) for other in others):
+            before = max((other.end_ms for other in others if other.end_ms <= word.start_ms), default=-(10**9))
+            after = min((other.start_ms for other in others if other.start_ms >= word.end_ms), default=10**9)
             alone = word.start_ms - before >= _STANDS_ALONE_MS and after - word.end_ms >= _STANDS_ALONE_MS
             start = max(word.start_ms - _FILLER_AIR_MS, before)
             end = min(word.end_ms + _FILLER_AIR_MS, after)
             if (alone or rules.fillers == "tight") and end - start >= rules.min_cut_ms:
                 yield Span(start, end)
+
+
+def _overlap(word: Word, other: Word) -> bool:
+    return word.start_ms < other.end_ms and other.start_ms < word.end_ms
 
 
 def _inside(word: Word, fillers: Sequence[Span]) -> bool:
@@ -162,8 +166,21 @@ def _cut(span: Span, holes: Sequence[Span]) -> list[Span]:
     return left
 
 
-def _without(span: Span, fillers: Sequence[Span], rules: TrimRules) -> list[Span]:
-    return [part for part in _cut(span, fillers) if part.ms >= rules.min_keep_ms]
+def _without(span: Span, fillers: Sequence[Span], words: Sequence[Word], rules: TrimRules) -> list[Span]:
+    """What is left of a kept span without its fillers: crumbs go, unless they hold a word; nothing is too short."""
+    left = _cut(span, fillers)
+    if left != [span]:
+        left = [part for part in left if part.ms >= rules.min_keep_ms or any(_touches(word, part) for word in words)]
+    return [_at_least(part, rules.min_keep_ms) for part in left]
+
+
+def _touches(word: Word, span: Span) -> bool:
+    return word.start_ms < span.end_ms and span.start_ms < word.end_ms and not is_filler(word.text)
+
+
+def _at_least(span: Span, ms: int) -> Span:
+    more = max(0, ms - span.ms)
+    return Span(span.start_ms - more // 2, span.end_ms + more - more // 2)
 
 
 # --- on the grid ------------------------------------------------------------------------------------------------------

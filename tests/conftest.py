@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 
 import cli
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("candid", deadline=None)  # a busy machine is no failure
+settings.load_profile("candid")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,267 @@
+"""Captions hold the standards, whatever is said; burnt in, they stand where and when they should, and nowhere else."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pysubs2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import captions, ffmpeg, fonts, layout
+from pipeline.model import Brand, CaptionRules, Cue, CueWord, joined
+from tests import watching
+
+FPS = Fraction(30)
+LANDSCAPE, VERTICAL = layout.FORMATS["landscape"], layout.FORMATS["vertical"]
+METRICS = fonts.metrics(fonts.default_fonts(), "Roboto")
+BRAND = Brand("default", fonts=fonts.default_fonts())
+SHAPES = st.sampled_from(list(layout.FORMATS.values()))
+
+
+def _said(text: str, *, start: int = 0, frames: int = 9, gap: int = 1) -> list[CueWord]:
+    """Words one after the other, each `frames` long."""
+    step = frames + gap
+    return [CueWord(word, start + n * step, start + n * step + frames) for n, word in enumerate(text.split())]
+
+
+def _cues(words, shape=LANDSCAPE, breaks=(), frames=100_000, fps=FPS):
+    return captions.cues(words, shape.rules, fps=fps, frames=frames, breaks=breaks, fits=captions.fits(METRICS, shape))
+
+
+TALE = (
+    "It was the best of times, it was the worst of times. It was the age of wisdom, it was the age of foolishness, "
+    "it was the epoch of belief. We had everything before us, we had nothing before us."
+)
+
+
+def test_sentences_become_cues_of_two_balanced_lines():
+    made, violations = _cues(_said(TALE))
+    assert violations == ()
+    assert made[0].text == "It was the best of times,\nit was the worst of times."
+    assert all(len(line) <= 42 for cue in made for line in cue.text.split("\n"))
+    assert joined(word.text for cue in made for word in cue.words) == TALE
+
+
+def test_vertical_video_has_its_own_measure():
+    made, violations = _cues(_said(TALE), VERTICAL)
+    assert violations == ()
+    assert all(len(line) <= 24 and cue.text.count("\n") <= 1 for cue in made for line in cue.text.split("\n"))
+
+
+def test_no_line_ends_with_an_article():
+    for shape in layout.FORMATS.values():
+        made, _ = _cues(_said("we found the server in a cellar under the town hall and the lamp was still on"), shape)
+        lines = [line for cue in made for line in cue.text.split("\n")]
+        assert not [line for line in lines if line.split()[-1] in {"the", "a", "an"}]
+
+
+def test_a_single_short_word_stays_long_enough_to_be_read():
+    (cue,), violations = _cues([CueWord("No!", 30, 36)])
+    assert violations == () and cue.end - cue.start >= 25
+
+
+def test_speech_too_fast_to_be_read_is_listed_by_rule():
+    words = [CueWord("extraordinarily", n * 4, n * 4 + 4) for n in range(30)]
+    _, violations = _cues(words)
+    fast = [violation for violation in violations if violation.rule == "reading_speed"]
+    assert fast and all(violation.value > 20 and violation.cue >= 1 for violation in fast)
+
+
+def test_a_long_german_word_does_not_break_the_layout():
+    word = "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenauszahlungsstelle"
+    for shape in layout.FORMATS.values():
+        made, violations = _cues([CueWord(word, 0, 120)], shape)
+        fits = captions.fits(METRICS, shape)
+        assert all(fits(line) for cue in made for line in cue.text.split("\n"))
+        assert "line_length" not in {violation.rule for violation in violations}
+
+
+def test_cjk_has_no_spaces_and_counts_double():
+    made, _ = _cues(_said("今日 は サーバー を 壊します 。 " * 6))
+    assert all(" " not in cue.text for cue in made)
+    assert all(len(line) <= 21 for cue in made for line in cue.text.split("\n"))
+
+
+# --- whatever is said -------------------------------------------------------------------------------------------------
+
+texts = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=30)
+plain = st.sampled_from(["the", "server", "is", "twelve", "years", "old.", "um,", "yes!", "and", "extraordinarily"])
+timed = st.lists(st.tuples(st.one_of(plain, texts), st.integers(1, 40), st.integers(0, 90)), max_size=50)
+
+
+def _timed(found) -> tuple[list[CueWord], int]:
+    words, at = [], 0
+    for text, length, gap in found:
+        at += gap
+        words.append(CueWord(text, at, at + length))
+        at += length
+    return words, at
+
+
+@given(timed, SHAPES)
+def test_cues_lie_in_order_inside_the_video(found, shape):
+    words, end = _timed(found)
+    made, _ = _cues(words, shape, frames=end + 5)
+    assert all(0 <= cue.start < cue.end <= end + 5 for cue in made)
+    assert all(a.end == b.start or b.start - a.end >= 2 for a, b in pairwise(made))
+
+
+@given(timed, SHAPES)
+def test_every_line_is_narrow_enough_or_listed(found, shape):
+    words, end = _timed(found)
+    made, violations = _cues(words, shape, frames=end + 30)
+    listed = {violation.cue for violation in violations}
+    fits = captions.fits(METRICS, shape)
+    for number, cue in enumerate(made, start=1):
+        assert len(cue.lines) <= 2
+        assert number in listed or all(fits(line) for line in cue.text.split("\n"))
+
+
+@given(st.lists(st.tuples(plain, st.integers(3, 30), st.integers(0, 60)), min_size=1, max_size=40), SHAPES)
+def test_no_plain_word_is_lost(found, shape):
+    words, end = _timed(found)
+    made, _ = _cues(words, shape, frames=end + 60)
+    said = joined(word.text for cue in made for word in cue.words).replace("- ", "").replace("-", "")
+    assert said == joined(word.text for word in words)
+
+
+def test_an_hour_of_words_is_quick():
+    import time
+
+    words = _said("so we took the old server and it was the best of times, really. " * 640)
+    started = time.process_time()
+    made, _ = _cues(words, frames=10**7)
+    assert len(made) > 500
+    assert time.process_time() - started < 10
+
+
+# --- files beside the video -------------------------------------------------------------------------------------------
+
+HOSTILE = [CueWord(text, n * 40, n * 40 + 30) for n, text in enumerate(["<b>&amp;", "-->", "{\\b1}", "a\\Nb", "it’s"])]
+
+
+def test_srt_and_vtt_hold_whole_cues_at_their_times():
+    made, _ = _cues(_said(TALE))
+    srt = pysubs2.SSAFile.from_string(captions.srt(made, FPS))
+    assert [event.plaintext for event in srt] == [cue.text for cue in made]
+    assert [round(event.start * 30 / 1000) for event in srt] == [cue.start for cue in made]
+    vtt = captions.vtt(made, FPS, "en")
+    assert vtt.startswith("WEBVTT") and vtt.count("-->") == len(made)
+
+
+def test_hostile_text_stays_text():
+    made, _ = _cues(HOSTILE)
+    vtt = captions.vtt(made, FPS, "en")
+    assert vtt.count("-->") == len(made)
+    assert "<b>" not in vtt and "&lt;b" in vtt
+    srt = pysubs2.SSAFile.from_string(captions.srt(made, FPS))
+    assert len(srt) == len(made)
+
+
+# --- burnt in ---------------------------------------------------------------------------------------------------------
+
+
+def _burnt(cues, shape, folder: Path, *, fps=FPS, first=0, frames=30, color="gray") -> list[np.ndarray]:
+    """The frames of a plain video with the captions on it, by the same filters as the product."""
+    folder.mkdir(exist_ok=True)
+    (folder / "fonts").mkdir(exist_ok=True)
+    for path in fonts.default_fonts():
+        (folder / "fonts" / path.name).write_bytes(path.read_bytes())
+    style = captions.style(shape, BRAND)
+    (folder / "c.ass").write_text(captions.ass(cues, style, fps=fps, first=first, frames=frames), encoding="utf-8")
+    rate = f"{fps.numerator}/{fps.denominator}"
+    ground = f"color={color}:s={shape.width}x{shape.height}:r={rate}"
+    graph = "settb=1/(" + rate + "),setpts=N,setpts=PTS+600,ass=f=c.ass:fontsdir=fonts,setpts=PTS-600"
+    options = ["-frames:v", str(frames), "-fps_mode", "passthrough", "-c:v", "ffv1", "-pix_fmt", "yuv420p", "out.mkv"]
+    ffmpeg.run(["-f", "lavfi", "-i", ground, "-vf", graph, *options], folder=folder)
+    with av.open(str(folder / "out.mkv")) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def _cue(text: str, start: int, end: int) -> Cue:
+    words = text.split()
+    step = (end - start) // max(1, len(words))
+    return Cue(start, end, (tuple(CueWord(w, start + n * step, start + (n + 1) * step) for n, w in enumerate(words)),))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fps", [Fraction(30), Fraction(30000, 1001)], ids=["30", "29.97"])
+def test_first_and_last_frame_of_a_caption_are_the_planned_ones(fps, tmp_path):
+    cue = _cue("exactly here", 7, 19)
+    frames = _burnt([cue], LANDSCAPE, tmp_path, fps=fps)
+    shown = [n for n, frame in enumerate(frames) if watching.bright(frame, LANDSCAPE.captions) > 0.001]
+    assert shown == list(range(7, 19))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", layout.FORMATS.values(), ids=lambda shape: shape.name)
+@pytest.mark.parametrize("color", ["white", "black"])
+def test_captions_stay_in_their_room_and_can_be_read_on_any_ground(shape, color, tmp_path):
+    text = "W" * 10 + " gjpqy ÄÖÜ " + "M" * 6
+    words = _said(text + " " + text, frames=20)
+    made, _ = _cues(words, shape)
+    frame = _burnt(made[:1], shape, tmp_path / "full", first=made[0].start + 2, frames=1, color=color)[0]
+    plain = np.full_like(frame, 255 if color == "white" else 0)
+    changed = np.abs(frame.astype(int) - plain).max(axis=2) > 24
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    room = shape.captions
+    assert room.y <= rows[0] and rows[-1] < room.bottom
+    assert room.x <= columns[0] and columns[-1] < room.right
+    inside = watching.part(frame, room)
+    assert (inside.min(axis=2) > 225).any() and (inside.max(axis=2) < 40).any(), "light letters with a dark edge"
+
+
+@pytest.mark.slow
+def test_the_spoken_word_is_lit(tmp_path):
+    cue = _cue("one two", 0, 30)
+    frames = _burnt([cue], LANDSCAPE, tmp_path)
+    accent = [
+        np.flatnonzero((np.abs(f.astype(int) - BRAND.colors.accent).max(axis=2) < 30).any(axis=0)) for f in frames
+    ]
+    assert accent[5].mean() < LANDSCAPE.captions.x + LANDSCAPE.captions.width / 2 < accent[20].mean()
+
+
+@pytest.mark.slow
+def test_a_caption_split_over_two_chunks_is_the_same_caption(tmp_path):
+    cue = _cue("a caption over a seam", 3, 28)
+    whole = _burnt([cue], LANDSCAPE, tmp_path / "whole", frames=30)
+    first = _burnt([cue], LANDSCAPE, tmp_path / "first", frames=13)
+    second = _burnt([cue], LANDSCAPE, tmp_path / "second", first=13, frames=17)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, first + second, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [r"{\pos(0,0)\fs300}big", r"a\Nb\hc", r"{\p1}m 0 0 l 900 0 900 900{\p0}", "c:\\new"])
+def test_text_cannot_say_anything_to_the_renderer(text, tmp_path):
+    frame = _burnt([Cue(0, 30, ((CueWord(text, 0, 30),),))], LANDSCAPE, tmp_path, frames=1)[0]
+    changed = np.abs(frame.astype(int) - 128).max(axis=2) > 40
+    rows = np.flatnonzero(changed.any(axis=1))
+    assert len(rows) and rows[0] >= LANDSCAPE.captions.y and rows[-1] < LANDSCAPE.captions.bottom
+    assert rows[-1] - rows[0] < 1.3 * captions.style(LANDSCAPE, BRAND).size, "one line, no tags, no drawing"
+
+
+@pytest.mark.slow
+def test_the_measure_of_text_is_that_of_the_renderer(tmp_path):
+    text = "The quick brown fox jumps over"
+    frame = _burnt([Cue(0, 30, ((CueWord(text, 90, 99),),))], LANDSCAPE, tmp_path, frames=1, color="black")[0]
+    columns = np.flatnonzero((frame.min(axis=2) > 128).any(axis=0))
+    style = captions.style(LANDSCAPE, BRAND)
+    measured = METRICS.width(text) * style.size * METRICS.units_per_em / METRICS.line_height
+    assert abs((columns[-1] - columns[0]) / measured - 1) < 0.03
+
+
+def test_a_glyph_that_is_missing_is_known():
+    assert METRICS.missing("Grüße, 平和 🎬!") == "平和🎬"
+    assert METRICS.missing("plain ‍️") == ""
+
+
+def test_rules_of_vertical_and_landscape_are_the_standards():
+    assert (LANDSCAPE.rules, VERTICAL.rules.max_chars) == (CaptionRules(), 24)
+    assert LANDSCAPE.captions.width <= 0.681 * LANDSCAPE.width
+    assert VERTICAL.captions.x >= 108 and VERTICAL.captions.right <= 900 and VERTICAL.captions.bottom <= 1536
