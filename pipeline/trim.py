@@ -20,6 +20,7 @@ _FILLERS = frozenset(
 )
 _FILLER_AIR_MS = 30  # cut around a filler, as far as its neighbors allow
 _STANDS_ALONE_MS = 150  # a filler with less silence on a side belongs to its neighbor's breath
+_LONG_FILLER_MS = 1500  # nobody says "um" for longer: there are pauses around it
 _CRUMB_MS = 250
 _QUOTED_WORDS = 5
 
@@ -261,14 +262,16 @@ class _Telling:
             return "before the start that was asked for"
         if first >= self.asked[1] - 1000 / self.fps:
             return "after the end that was asked for"
-        if any(span.start_ms < last and span.end_ms > first for span in self.fillers) and last - first < 1500:
+        filler = any(span.start_ms < last and span.end_ms > first for span in self.fillers)
+        if filler and last - first < _LONG_FILLER_MS:
             return "a filler between two pauses" if self.rules.fillers == "gentle" else "a filler"
         if start == 0:
             return "nothing happens yet"
         if end == frames:
             return "nothing happens any more"
         air = 2 * max(self.rules.pad_ms, self.rules.pause_ms // 2)
-        return f"a pause of {float(last - first + air) / 1000:.1f} s, shortened to {air / 1000:.1f} s"
+        within = " with a filler in it" if filler else ""
+        return f"a pause of {float(last - first + air) / 1000:.1f} s{within}, shortened to {air / 1000:.1f} s"
 
 
 def _loudest(events: Sequence[_Event]) -> list[_Event]:

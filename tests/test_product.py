@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from pipeline.model import Plan, Variant
 from pipeline.workspace import product_assets
-from tests import watching
-from tests.conftest import run_candid
+from tests import readme, watching
+from tests.conftest import ROOT, run_candid
 
 pytestmark = pytest.mark.slow
 DEMO = product_assets() / "demo" / "demo.mp4"
@@ -220,3 +220,13 @@ def test_a_moved_workspace_needs_no_new_chunks(workspace, made, tmp_path):
 
 def test_the_frame_rate_is_that_of_the_clip(plan):
     assert plan.fps == Fraction(30)
+
+
+def test_the_readme_shows_what_is_printed(workspace, made):
+    """Times apart: they are another machine's."""
+    shown = dict(readme.blocks((ROOT / "README.md").read_text(encoding="utf-8")))
+    summary = run_candid(workspace, "demo").out.replace(f"{workspace}/", "")
+    assert shown["candid demo"].splitlines()[1:] == summary.splitlines()[1:]
+    dry = next(command for command in shown if "--dry-run" in command)
+    words = [str(ROOT / word) if (ROOT / word).exists() else word for word in dry.split()[1:]]
+    assert run_candid(workspace, *words).out.splitlines() == shown[dry].splitlines()
