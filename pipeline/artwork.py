@@ -185,7 +185,9 @@ def _laid(line: Line, brand: Brand, width: int, scale: float) -> list[tuple[str,
         if len(rows) <= line.lines or size < line.size * _SMALLEST:
             break
         size *= 0.94
-    if len(rows) > line.lines:
+    if len(rows) <= line.lines:
+        rows = _balanced(rows, font, width)
+    else:
         rows = [*rows[: line.lines - 1], _cut(" ".join(rows[line.lines - 1 :]), font, width)]
     return [(row, font, line.color) for row in rows]
 
@@ -199,6 +201,15 @@ def _wrapped(text: str, font: FreeTypeFont, width: int) -> list[str]:
             rows[-1] = joined
         else:
             rows += _broken(word, font, width)
+    return rows
+
+
+def _balanced(rows: list[str], font: FreeTypeFont, width: int) -> list[str]:
+    """The same text in as many rows, as even as they can be: a last word that stands alone looks like a mistake."""
+    narrower = rows
+    while len(narrower) == len(rows) and width > 8:
+        rows, width = narrower, round(width * 0.95)
+        narrower = _wrapped(" ".join(rows), font, width)
     return rows
 
 

@@ -706,15 +706,21 @@ def _direction(text: str) -> str:
 
 
 def _line_text(line: Sequence[CueWord], lit: CueWord | None, style: Style) -> str:
+    """The words of a line, each in its color; and what stands between them in another one, which nobody sees.
+
+    libass sets letters of one color together. If only the lit word had one of its own, kerning would come and go at its
+    edges, and the line would shake as the light moves on.
+    """
     text = ""
     for k, word in enumerate(line):
-        text += separator(line[k - 1].text, word.text) if k else ""
-        text += _colored(_escaped(word.text), style) if word is lit else _escaped(word.text)
+        between = separator(line[k - 1].text, word.text) if k else ""
+        text += _colored(between, style.edge) if between else ""
+        text += _colored(_escaped(word.text), style.accent if word is lit else style.text)
     return text
 
 
-def _colored(text: str, style: Style) -> str:
-    return rf"{{\1c{_color(style.accent)}}}{text}{{\1c{_color(style.text)}}}"
+def _colored(text: str, color: tuple[int, int, int]) -> str:
+    return rf"{{\1c{_color(color)}}}{text}"
 
 
 def _color(rgb: tuple[int, int, int]) -> str:

@@ -19,7 +19,7 @@ from pipeline.shelf import Store, fingerprint
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_VERSION = 1  # of the design; a new one draws everything anew
+_VERSION = 2  # of the design; a new one draws everything anew
 _IN, _OUT = 0.30, 0.25  # seconds of fading in and out
 
 

@@ -10,11 +10,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from multiprocessing import resource_tracker
+from typing import Any, TypeVar
 
 from pipeline.errors import LimitError
 
@@ -29,12 +31,15 @@ _PR_SET_PDEATHSIG = 1
 def processes(count: int = 1) -> Iterator[Executor]:
     """A pool of limited processes.
 
-    They start at once, while their user is still getting ready, and die with their parent.
+    They start at once, while their user is still getting ready, and die with their parent. Use it in the thread that
+    opens it, or in others that end before: on Linux the processes die with the thread that starts them.
     """
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(),))
+    pool = _Pool(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(),))
     try:
-        pool.submit(_nothing)
+        with _deaf():
+            for _ in range(count):  # each finds no process idle and starts one
+                pool.submit(_nothing)
         yield pool
     except BaseException:
         _kill(pool)
@@ -59,14 +64,42 @@ def result(pool: Executor, job: Future[T], seconds: float) -> T:
             "If it plays elsewhere, re-export it as MP4 and try again.",
         ) from fault
     except (BrokenProcessPool, MemoryError) as fault:
-        raise LimitError(
-            "Reading this clip took more memory or time than a sane clip needs.",
-            "If it plays elsewhere, re-export it as MP4 at 1920x1080 or less, and try again.",
-        ) from fault
+        raise _beyond() from fault
+
+
+def _beyond() -> LimitError:
+    return LimitError(
+        "Reading this clip took more memory or time than a sane clip needs.",
+        "If it plays elsewhere, re-export it as MP4 at 1920x1080 or less, and try again.",
+    )
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool of which a process has ended says so in words when it is given more to do."""
+
+    def submit(self, fn: Callable[..., T], /, *arguments: Any, **options: Any) -> Future[T]:
+        try:
+            return super().submit(fn, *arguments, **options)
+        except BrokenProcessPool as fault:
+            raise _beyond() from fault
 
 
 def _nothing() -> None:
-    """Starts the processes: with "spawn", all of a pool start with its first task."""
+    """Gives a process a reason to start."""
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started in it never hear Ctrl-C, not even while they start; this one hears it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it starts with the first process, and lets the signal in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill(pool: Executor) -> None:
@@ -92,12 +125,20 @@ def _confine(parent: int) -> None:
 def _die_with(parent: int) -> None:
     """Ends this process when its parent is gone, however that ends.
 
-    Linux sends the signal when the *thread* that started the process ends: `processes` starts them in its caller's
-    thread.
+    A thread waits for that everywhere. On Linux the system kills as well, even while a decoder holds the interpreter;
+    it does so when the *thread* that started the process ends, which is the one that called `processes`.
     """
+    threading.Thread(target=_outlived, daemon=True).start()
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
+
+
+def _outlived() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

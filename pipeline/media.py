@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import os
+import re
 import stat
 import statistics
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import av
 import numpy as np
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
+
+    _Float = TypeVar("_Float", np.float32, np.float64)
 
 _RATES = tuple(
     Fraction(rate)
@@ -55,7 +59,9 @@ _RATES = tuple(
 _STEADY = Fraction(1, 10)  # gaps that differ by less than this part of a frame are rounding, not a variable rate
 _CUT_OFF_SECONDS = 0.5  # a file that is this much shorter than it says was cut off
 _WORTH_A_NOTE_MS = 500
+_LONGEST_HOURS = 4  # what claims to be longer has broken time stamps, and its silence would fill the disk
 _STRAY_SECONDS = 0.02  # sound packets this near to their place are simply joined: time stamps are rounded
+_TASTE, _TASTE_EVERY = 16, 400  # packets of sound that are decoded to learn which sides carry it: one in 25
 _ONE_SIDED = 0.1  # of the other side's level (20 dB): a microphone on one channel alone
 _GRAY_WIDTH = 480  # for sharpness
 _BLOCK = 1 << 20
@@ -69,6 +75,21 @@ _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
 _HDR = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 
 _RE_EXPORT = "If it plays elsewhere, re-export it as MP4 and try again."
+_COPY_AGAIN = "Copy it again from the phone or camera."
+
+_IMAGE = ("is an image, not a clip.", "Name a clip: a recording with moving pictures or sound.")
+_PLAYLIST = ("is a playlist, not a clip.", "Name the clips that it lists.")
+_UNFINISHED = (
+    "has no index (moov): its recording was never finished, or its end is missing.",
+    "Copy it again from the phone or camera; if it does not play there either, record it again.",
+)
+_NO_CLIP = ("is no video or sound that can be read.", f"{_COPY_AGAIN} {_RE_EXPORT}")
+_SIGNS = (  # how files begin that are taken for clips by their name alone
+    (rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", _IMAGE),
+    (rb"ffconcat|#EXTM3U|<\?xml|<MPD|v=0", _PLAYLIST),
+    (rb"....ftyp", _UNFINISHED),
+)
+_IMAGE_BRANDS = {"avif", "heic", "heix", "mif1", "msf1"}  # images in the same boxes as MP4 (ISO/IEC 23008-12)
 
 
 # --- a file from outside ----------------------------------------------------------------------------------------------
@@ -88,7 +109,7 @@ def signature(path: Path) -> tuple[int, int]:
     if not stat.S_ISREG(found.st_mode):
         raise ClipError(f"{name} is not a file.", "Copy the clip into a file first.")
     if found.st_size == 0:
-        raise ClipError(f"{name} is empty.", "Copy it again from the phone or camera.")
+        raise ClipError(f"{name} is empty.", _COPY_AGAIN)
     if not os.access(path, os.R_OK):
         raise ClipError(f"{name} may not be read.", "Give yourself the right to read it.")
     try:
@@ -108,15 +129,33 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     limits = {"format_whitelist": ffmpeg.FORMATS, "protocol_whitelist": ffmpeg.PROTOCOLS}
     try:
         container = av.open(f"file:{path}", options=limits, metadata_errors="replace")
+    except MemoryError:
+        raise  # that is a matter of limits
     except (av.error.FFmpegError, ValueError) as fault:
-        raise ClipError(
-            f"{printable(path)} is no video or sound that can be read.",
-            "Copy it again from the phone or camera, since it may be cut off. " + _RE_EXPORT,
-        ) from fault
+        what, cure = _looks_like(path)
+        raise ClipError(f"{printable(path)} {what}", cure) from fault
     try:
         yield container
     finally:
         container.close()
+
+
+def _looks_like(path: Path) -> tuple[str, str]:
+    """What a file is that is no clip, by how it begins, and the cure."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    return next((what for sign, what in _SIGNS if re.match(sign, start, re.DOTALL)), _NO_CLIP)
+
+
+@contextmanager
+def _tolerant() -> Iterator[None]:
+    """Broken data is passed over; want of memory is not, since that is a matter of limits."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except av.error.FFmpegError:
+        pass
 
 
 def _zero(container: InputContainer) -> Fraction:
@@ -127,7 +166,8 @@ def _picture_stream(container: InputContainer) -> VideoStream | None:
     """The first stream of moving pictures; the cover of a song is none."""
     for stream in container.streams.video:
         if not stream.disposition & stream.disposition.attached_pic:
-            stream.codec_context.options = {"max_pixels": str(ffmpeg.MAX_PIXELS)}
+            if stream.codec_context is not None:  # as it is where nobody knows the codec
+                stream.codec_context.options = {"max_pixels": str(ffmpeg.MAX_PIXELS)}
             return stream
     return None
 
@@ -140,27 +180,41 @@ def probe(path: Path) -> Clip:
     signature(path)
     first = _first_frame(path)
     with _opened(path) as container:
-        seen = _seen(container)
-        zero, stated = _zero(container), container.duration
+        if container.metadata.get("major_brand", "").strip() in _IMAGE_BRANDS:
+            raise ClipError(f"{printable(path)} {_IMAGE[0]}", _IMAGE[1])
+        seen = _seen(container, path)
+        zero = _zero(container)
         picture = _picture(container, first, seen, zero) if first is not None else None
         audio = _audio(container, seen, zero)
-        if picture is None and audio is None:
-            raise ClipError(f"{printable(path)} has neither pictures nor sound that can be read.", _RE_EXPORT)
-        duration = max(part.end_ms for part in (picture, audio) if part is not None)
+        duration = _duration(path, picture, audio)
         kind = container.format.name
-        notes = _notes(container, picture, audio, duration, stated)
+        notes = _notes(container, seen, picture, audio, duration)
     return Clip(path, _hash(path), duration, picture, audio, kind, notes)
+
+
+def _duration(path: Path, picture: Picture | None, audio: Audio | None) -> int:
+    """Milliseconds to the end of the longer part. ClipError where there is none, or no sane one."""
+    duration = max((part.end_ms for part in (picture, audio) if part is not None), default=None)
+    if duration is None:
+        raise ClipError(f"{printable(path)} has neither pictures nor sound that can be read.", _RE_EXPORT)
+    if duration > _LONGEST_HOURS * 3_600_000:
+        raise ClipError(
+            f"{printable(path)} claims to last {duration / 3_600_000:.0f} hours; "
+            f"no more than {_LONGEST_HOURS} are taken.",
+            "Cut it into shorter clips. If it is short, its time stamps are broken: re-export it as MP4 and try again.",
+        )
+    return max(1, duration)
 
 
 def _first_frame(path: Path) -> VideoFrame | None:
     """The first picture that can be decoded; None where there is none."""
     with _opened(path) as container:
         stream = _picture_stream(container)
-        if stream is None:
+        if stream is None or stream.codec_context is None:
             return None
         _bounded(stream, path)
         for packet in _packets(container, stream):
-            with suppress(av.error.FFmpegError):
+            with _tolerant():
                 for frame in packet.decode():
                     return cast("VideoFrame", frame)
     return None
@@ -181,6 +235,8 @@ def _packets(container: InputContainer, *streams: Any) -> Iterator[Any]:
     while True:
         try:
             packet = next(packets, None)
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             return
         if packet is None:
@@ -189,40 +245,93 @@ def _packets(container: InputContainer, *streams: Any) -> Iterator[Any]:
 
 
 @dataclass(slots=True)
-class _Times:
-    """Of one stream's packets: their times, and where the last one ends, in units of the stream's time base."""
+class _Seen:
+    """What a stream's packets tell: their times, and where the last one ends, in units of the stream's time base."""
 
     starts: list[int] = field(default_factory=list)
     end: int = 0
-    last: int = 0  # the longest-lasting packet's duration
+    damaged: int = 0  # packets
+    decodes: bool = False  # sound: whether anything of it could be heard, and how much of it on which side
+    levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
-
-def _seen(container: InputContainer) -> dict[int, _Times]:
-    """Every packet of the streams that count, since containers lie about durations, or do not know them."""
-    wanted = [stream for stream in (_picture_stream(container), _sound_stream(container)) if stream is not None]
-    seen = {stream.index: _Times() for stream in wanted}
-    for packet in _packets(container, *wanted):
+    def note(self, packet: Any) -> None:
         start = packet.pts if packet.pts is not None else packet.dts
-        if start is not None and packet.size:
-            times = seen[packet.stream_index]
-            times.starts.append(start)
-            times.end = max(times.end, start + (packet.duration or 0))
+        if start is not None:
+            self.starts.append(start)
+            self.end = max(self.end, start + (packet.duration or 0))
+
+    def taste(self, packet: Any, sides: int) -> None:
+        """Hears a little of the sound, again and again: enough to tell which sides carry it."""
+        if self.decodes and (sides != 2 or len(self.starts) % _TASTE_EVERY >= _TASTE):
+            return
+        with _tolerant():
+            for frame in packet.decode():
+                self.decodes = True
+                self.levels += _power(frame) if sides == 2 else 0
+
+
+def _power(frame: AudioFrame) -> NDArray[np.float64]:
+    """How much sound is on the left and on the right, in units of its own format; nothing where it has other sides."""
+    if len(frame.layout.channels) != 2:
+        return np.zeros(2)
+    samples = frame.to_ndarray().astype(np.float64) - (128 if frame.format.name.startswith("u8") else 0)
+    sides = samples if frame.format.is_planar else samples.reshape(-1, 2).T
+    return np.asarray(np.square(_finite(sides)).sum(axis=1))
+
+
+def _seen(container: InputContainer, path: Path) -> dict[int, _Seen]:
+    """Every packet of the streams that count, since containers lie about durations, or do not know them."""
+    picture, heard = _picture_stream(container), _sound_stream(container)
+    wanted = [stream for stream in (picture, heard) if stream is not None]
+    seen = {stream.index: _Seen() for stream in wanted}
+    prefix = _prefix(picture)
+    for packet in _packets(container, *wanted):
+        if not packet.size or packet.is_discard:  # what lies before an edit list's start is not shown
+            continue
+        if packet.has_sidedata("encryption_info"):
+            raise ClipError(f"{printable(path)} is encrypted.", "Ask whoever made it for a copy without protection.")
+        found = seen[packet.stream_index]
+        found.note(packet)
+        if packet.stream is heard:
+            found.taste(packet, heard.codec_context.channels)
+        elif packet.is_corrupt or (prefix and _torn(packet, prefix)):
+            found.damaged += 1
     return seen
+
+
+def _prefix(stream: VideoStream | None) -> int:
+    """How many bytes say the length of each part (NAL unit) of a packet; 0 where packets are not made like that."""
+    if stream is None or stream.codec_context is None:
+        return 0
+    extra = stream.codec_context.extradata or b""
+    at = {"h264": 4, "hevc": 21}.get(stream.codec_context.name, 0)  # in avcC and hvcC (ISO/IEC 14496-15)
+    return (extra[at] & 3) + 1 if at and len(extra) > at and extra[0] == 1 else 0
+
+
+def _torn(packet: Any, prefix: int) -> bool:
+    """Whether a packet is damaged: the lengths of its parts do not add up. Finds most damage without decoding."""
+    data, at = memoryview(packet), 0
+    while at + prefix < len(data):
+        length = int.from_bytes(data[at : at + prefix], "big")
+        if length == 0:
+            return True
+        at += prefix + length
+    return at != len(data)
 
 
 def _sound_stream(container: InputContainer) -> Any:
     return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
-def _picture(container: InputContainer, frame: VideoFrame, seen: dict[int, _Times], zero: Fraction) -> Picture | None:
+def _picture(container: InputContainer, frame: VideoFrame, seen: dict[int, _Seen], zero: Fraction) -> Picture | None:
     stream = _picture_stream(container)
     if stream is None or not seen[stream.index].starts:
         return None
     base = stream.time_base or Fraction(1, 1000)
-    times = sorted({start * base - zero for start in seen[stream.index].starts})
-    gaps = [b - a for a, b in itertools.pairwise(times)]
-    fps = rate_of(times)
-    end = max(seen[stream.index].end * base - zero, times[-1] + 1 / fps)
+    ticks = sorted(set(seen[stream.index].starts))
+    gaps = [float((b - a) * base) for a, b in itertools.pairwise(ticks)]
+    fps = rate_of([tick * base for tick in ticks])
+    end = max(seen[stream.index].end * base, ticks[-1] * base + 1 / fps) - zero
     sar = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     rotation = int(frame.rotation)
     width, height = _shown(frame.width, frame.height, sar, rotation)
@@ -238,10 +347,10 @@ def _picture(container: InputContainer, frame: VideoFrame, seen: dict[int, _Time
         sar=sar,
         fps=fps,
         variable=any(abs(gap - 1 / fps) > max(_STEADY / fps, base) for gap in gaps),
-        longest_gap_ms=_ms(max(gaps, default=1 / fps)),
-        start_ms=_ms(times[0]),
-        end_ms=_ms(end),
-        frames=len(times),
+        longest_gap_ms=round(1000 * max(gaps, default=1 / fps)),
+        start_ms=max(0, _ms(ticks[0] * base - zero)),
+        end_ms=_end_ms(end, fps),
+        frames=len(ticks),
         hdr=_HDR.get(transfer, ""),
         matrix=_MATRICES.get(int(frame.colorspace), ""),
         primaries=_PRIMARIES.get(int(frame.color_primaries), ""),
@@ -261,22 +370,31 @@ def _range(frame: VideoFrame) -> str:
     return "pc" if frame.format.name.startswith("yuvj") else {1: "tv", 2: "pc"}.get(int(frame.color_range), "")
 
 
+def _end_ms(end: Fraction, fps: Fraction) -> int:
+    """The end in whole milliseconds, never past it, so that no frame is added by rounding (100 frames stay 100)."""
+    frames = round(end * fps)
+    return math.floor(1000 * (frames / fps if abs(end * fps - frames) < _STEADY else end))
+
+
 def rate_of(times: Sequence[Fraction]) -> Fraction:
     """The standard frame rate nearest to that of pictures at these times (seconds, in order), 60 at most.
 
-    Phones drop and delay pictures, so where the average is no standard rate the commonest gap tells.
+    Phones drop and delay pictures, so a gap counts as many slots as it is commonest gaps long. 29.97 and 30 can only
+    be told apart where the slots are steady.
     """
     if len(times) < 2:
         return Fraction(30)
-    average = (len(times) - 1) / (times[-1] - times[0])
-    commonest = 1 / statistics.median(b - a for a, b in itertools.pairwise(times))
-    found = average if abs(average / commonest - 1) < Fraction(1, 100) else commonest
-    return min(_RATES, key=lambda rate: abs(rate / found - 1))
+    gaps = [float(b - a) for a, b in itertools.pairwise(times)]
+    commonest = statistics.median(gaps)
+    found = sum(max(1, round(gap / commonest)) for gap in gaps) / float(times[-1] - times[0])
+    steady = all(abs(gap * found - round(gap * found)) < _STEADY for gap in gaps)
+    rates = [rate for rate in _RATES if steady or rate.denominator < 1001]
+    return min(rates, key=lambda rate: abs(rate / found - 1))
 
 
-def _audio(container: InputContainer, seen: dict[int, _Times], zero: Fraction) -> Audio | None:
+def _audio(container: InputContainer, seen: dict[int, _Seen], zero: Fraction) -> Audio | None:
     stream = _sound_stream(container)
-    if stream is None or not seen[stream.index].starts or not stream.codec_context.sample_rate:
+    if stream is None or not seen[stream.index].decodes or not seen[stream.index].starts:
         return None
     base, times = stream.time_base or Fraction(1, 1000), seen[stream.index]
     context = stream.codec_context
@@ -285,32 +403,48 @@ def _audio(container: InputContainer, seen: dict[int, _Times], zero: Fraction) -
         rate=context.sample_rate,
         channels=context.channels,
         layout=context.layout.name,
-        start_ms=_ms(min(times.starts) * base - zero),
-        end_ms=max(1, _ms(times.end * base - zero)),
+        start_ms=max(0, _ms(min(times.starts) * base - zero)),
+        end_ms=max(1, math.floor(1000 * (times.end * base - zero))),
     )
 
 
 def _notes(
-    container: InputContainer, picture: Picture | None, audio: Audio | None, duration: int, stated: int | None
+    container: InputContainer,
+    seen: dict[int, _Seen],
+    picture: Picture | None,
+    audio: Audio | None,
+    duration: int,
 ) -> tuple[str, ...]:
+    """What a user should know, in sentences."""
     notes = []
-    if stated and stated / av.time_base - duration / 1000 > _CUT_OFF_SECONDS:
-        whole = stated / av.time_base
-        notes.append(f"The file is cut off: it promises {whole:.1f} s, and {duration / 1000:.1f} s could be read.")
+    stated = (container.duration or 0) / av.time_base
+    cut_off = stated - duration / 1000 > _CUT_OFF_SECONDS
+    if cut_off:
+        notes.append(f"The file is cut off: it promises {stated:.1f} s, and {duration / 1000:.1f} s could be read.")
+    damaged = sum(found.damaged for found in seen.values()) - cut_off  # the last one that is there is not whole
+    if damaged > 0:
+        notes.append(f"The file is damaged ({damaged} of its pictures): what can be read of them is shown.")
     if picture is None:
         broken = _picture_stream(container) is not None
         notes.append(
             "Its pictures cannot be read." if broken else "There are no pictures: the video shows a plain color."
         )
     if audio is None:
-        notes.append("There is no sound, so there are no captions.")
-    if picture is not None and audio is not None:
-        held = (audio.end_ms - picture.end_ms) / 1000
-        if held * 1000 > _WORTH_A_NOTE_MS:
-            notes.append(f"The pictures end {held:.1f} s before the sound: the last one is held.")
-        if -held * 1000 > _WORTH_A_NOTE_MS:
-            notes.append(f"The sound ends {-held:.1f} s before the pictures.")
-    return tuple(notes)
+        broken = bool(container.streams.audio)
+        notes.append(f"{'Its sound cannot be read' if broken else 'There is no sound'}, so there are no captions.")
+    elif audio.channels == 2 and len(_sides(seen[_sound_stream(container).index].levels, 2)) == 1:
+        notes.append("Only one of its two channels carries sound: it is used for both sides.")
+    return (*notes, *_ends(picture, audio))
+
+
+def _ends(picture: Picture | None, audio: Audio | None) -> Iterator[str]:
+    if picture is None or audio is None:
+        return
+    held = audio.end_ms - picture.end_ms
+    if held > _WORTH_A_NOTE_MS:
+        yield f"The pictures end {held / 1000:.1f} s before the sound: the last one is held."
+    if -held > _WORTH_A_NOTE_MS:
+        yield f"The sound ends {-held / 1000:.1f} s before the pictures."
 
 
 def _hash(path: Path) -> str:
@@ -373,60 +507,82 @@ def _as(block: NDArray[np.float32], dtype: str) -> NDArray[Any]:
 
 def _decoded(clip: Clip, rate: int, sides: int) -> Iterator[NDArray[np.float32]]:
     """Blocks of samples, shape (n, sides), that follow each other without gap from clip zero on."""
-    resampler = av.AudioResampler(format="flt", layout="mono" if sides == 1 else "stereo", rate=rate)
-    skip = None
+    line = _Line(rate, sides)
     with _opened(clip.path) as container:
-        stream = _sound_stream(container)
-        for frame in _placed(_frames(container, stream), _zero(container)):
-            if skip is None:
-                skip = max(0, -round(_place(frame, _zero(container)) * rate)) if frame.pts is not None else 0
-            frame.pts = None
-            for block in _resampled(resampler, frame, sides):
-                yield block[skip:]
-                skip = max(0, skip - len(block))
-    yield from _resampled(resampler, None, sides)
+        zero = _zero(container)
+        for packet in _packets(container, _sound_stream(container)):
+            with _tolerant():
+                for frame in packet.decode():
+                    place = None if frame.pts is None else frame.pts * frame.time_base - zero
+                    yield from line.put(frame, place)
+    yield from line.put(None, None)
+
+
+class _Line:
+    """Lays decoded sound on the clip's time line.
+
+    Gaps become silence, and what comes twice or before zero is dropped.
+    """
+
+    def __init__(self, rate: int, sides: int) -> None:
+        self._rate, self._sides = rate, sides
+        self._resampler: Any = None
+        self._kind: tuple[object, ...] = ()
+        self._reached = Fraction(0)  # seconds that were laid
+        self._skip = 0  # samples to be dropped
+
+    def put(self, frame: AudioFrame | None, place: Fraction | None) -> Iterator[NDArray[np.float32]]:
+        """Blocks that became ready; no frame ends it. `place` is where the frame begins, seconds since clip zero."""
+        if frame is None or self._kind != _kind(frame):
+            yield from self._resampled(None)
+            self._resampler, self._kind = None, () if frame is None else _kind(frame)
+        if frame is None:
+            return
+        late = Fraction(0) if place is None else place - self._reached
+        if abs(late) > _STRAY_SECONDS or (late and not self._reached):
+            self._reached += late
+            self._skip += max(0, round(-late * self._rate))
+            for empty in _silence(frame, round(late * frame.sample_rate)):
+                yield from self._resampled(empty)
+        self._reached += Fraction(frame.samples, frame.sample_rate)
+        frame.pts = None
+        yield from self._resampled(frame)
+
+    def _resampled(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
+        """What the resampler gives for a frame, or its rest for none."""
+        if self._resampler is None:
+            if frame is None:
+                return
+            layout = "mono" if self._sides == 1 else "stereo"
+            self._resampler = av.AudioResampler(format="flt", layout=layout, rate=self._rate)
+        for block in _resampled(self._resampler, frame, self._sides):
+            yield _finite(block[self._skip :])
+            self._skip = max(0, self._skip - len(block))
+
+
+def _kind(frame: AudioFrame) -> tuple[object, ...]:
+    """What a resampler is made for. Some streams change it on the way."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _resampled(resampler: Any, frame: AudioFrame | None, sides: int) -> Iterator[NDArray[np.float32]]:
-    with suppress(av.error.FFmpegError, ValueError):
+    with _tolerant():
         for out in resampler.resample(frame):
             yield out.to_ndarray().reshape(-1, sides)
 
 
-def _frames(container: InputContainer, stream: Any) -> Iterator[AudioFrame]:
-    for packet in _packets(container, stream):
-        with suppress(av.error.FFmpegError):
-            yield from packet.decode()
-
-
-def _place(frame: AudioFrame, zero: Fraction) -> Fraction:
-    assert frame.pts is not None and frame.time_base is not None
-    return frame.pts * frame.time_base - zero
-
-
-def _placed(frames: Iterator[AudioFrame], zero: Fraction) -> Iterator[AudioFrame]:
-    """The frames, with silence where one is missing, and without those that come twice."""
-    written = Fraction(0)
-    for frame in frames:
-        if frame.pts is not None:
-            start = _place(frame, zero)
-            if start > written + Fraction(_STRAY_SECONDS):
-                yield from _silence(frame, round((start - written) * frame.sample_rate))
-                written = start
-            elif start + Fraction(frame.samples, frame.sample_rate) < written - Fraction(_STRAY_SECONDS):
-                continue
-            elif written == 0:
-                written = start
-        written += Fraction(frame.samples, frame.sample_rate)
-        yield frame
+def _finite(block: NDArray[_Float]) -> NDArray[_Float]:
+    """Files with float samples can hold what is no number: silence."""
+    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _silence(like: AudioFrame, samples: int) -> Iterator[AudioFrame]:
+    """Empty frames of the same kind, a second at most each."""
     while samples > 0:
         count = min(samples, like.sample_rate)
         empty = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
         for plane in empty.planes:
-            plane.update(bytes(plane.buffer_size))
+            plane.update((b"\x80" if like.format.name.startswith("u8") else b"\0") * plane.buffer_size)
         empty.sample_rate = like.sample_rate
         yield empty
         samples -= count
@@ -481,10 +637,10 @@ def _gray(frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
 def _from(container: InputContainer, stream: VideoStream, start_ms: int) -> Iterator[tuple[int, VideoFrame]]:
     """Decoded pictures and their times, from the key frame at or before `start_ms` on."""
     zero, base = _zero(container), stream.time_base or Fraction(1, 1000)
-    with suppress(av.error.FFmpegError):
+    with _tolerant():
         container.seek(int((Fraction(start_ms, 1000) + zero) / base), stream=stream, backward=True)
     for packet in _packets(container, stream):
-        with suppress(av.error.FFmpegError):
+        with _tolerant():
             for frame in packet.decode():
                 if frame.pts is not None:
                     yield _ms(frame.pts * base - zero), frame

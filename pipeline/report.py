@@ -83,7 +83,7 @@ class Made:
         told = self.report
         yield (
             f"  {_clock(told['clip_seconds'])} recorded, {_clock(told['video_seconds'])} long now: "
-            f"{told['pieces']['dropped']} pieces cut out, {told['captions']['cues']} captions"
+            f"{_counted(told['pieces']['dropped'], 'piece')} cut out, {_counted(told['captions']['cues'], 'caption')}"
             + (f", {told['sound']['lufs']:.1f} LUFS" if told["sound"]["lufs"] is not None else ", no sound")
             + f", the brand takes {told['brand']['footprint_percent']:.1f} %"
         )
@@ -220,6 +220,10 @@ def _seconds(amount: int, a_second: int | Fraction) -> float:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def _near(path: Path) -> Path:

@@ -1,218 +1,276 @@
 """PURE: words and activity -> kept and dropped pieces, each with its reason.
 
 Speech and action are kept with some air around them, pauses are shortened to a breath, fillers go where nobody misses
-them. What is decided is decided in milliseconds and only then put on the frame grid, rounded so that no word is
-clipped.
+them. What is found out comes in milliseconds and is put on the frame grid first, rounded outwards, so that no word is
+clipped; all that is decided is decided in frames.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from pipeline.model import Activity, Piece, Span, TrimRules, Word
 
-_FILLERS = frozenset(
-    ["um", "umm", "uhm", "uh", "uhh", "er", "erm", "hm", "hmm", "mhm", "äh", "ähm", "öh", "öhm", "euh", "eh", "ehm"]
-)
+_FILLERS = frozenset(["umm", "uhm", "uh", "uhh", "erm", "hm", "hmm", "äh", "ähm", "öh", "öhm", "euh", "eh", "ehm"])
+_FILLERS_IN_ENGLISH = frozenset(["um", "er"])  # "um" is a word in German and Portuguese, "er" in German
 _FILLER_AIR_MS = 30  # cut around a filler, as far as its neighbors allow
 _STANDS_ALONE_MS = 150  # a filler with less silence on a side belongs to its neighbor's breath
 _LONG_FILLER_MS = 1500  # nobody says "um" for longer: there are pauses around it
 _CRUMB_MS = 250
 _QUOTED_WORDS = 5
+_FAR = 10**9
+
+Run = tuple[int, int]  # frames start..end of the clip's grid, end exclusive
+
+
+def pieces(
+    words: Sequence[Word],
+    activity: Activity,
+    rules: TrimRules,
+    *,
+    fps: Fraction,
+    frames: int,
+    clip: int,
+    language: str = "",
+) -> tuple[Piece, ...]:
+    """The pieces of one clip of `frames` grid frames, end to end: what is kept, what is dropped, and why.
+
+    `language` is that of the words ("de"), where it is known: what is a filler in one is a word in another.
+    """
+    grid = _Grid(fps, frames)
+    fillers = [] if rules.keep_everything else _fillers(words, rules, language)
+    events = _events(words, activity, rules, fillers, grid)
+    asked = _asked(rules, grid)
+    kept, why = _kept(events, fillers, rules, grid, asked)
+    ends = list(accumulate((event.end for event in events), max))
+    told = _Telling(events, ends, fillers, rules, grid, asked, why)
+    return tuple(_end_to_end(kept, clip, told))
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The frames of a clip, and which of them a time falls on."""
+
+    fps: Fraction
+    frames: int
+
+    def nearest(self, ms: int) -> int:
+        return min(max(0, round(ms * self.fps / 1000)), self.frames)
+
+    def around(self, start_ms: int, end_ms: int) -> Run:
+        """All frames that a stretch touches, at least one where it lies in the clip; empty where it does not."""
+        start = math.floor(start_ms * self.fps / 1000)
+        end = max(start + 1, math.ceil(end_ms * self.fps / 1000))
+        return min(max(0, start), self.frames), min(max(0, end), self.frames)
+
+    def inside(self, start_ms: int, end_ms: int) -> Run:
+        """The frames that lie in a stretch as a whole."""
+        start, end = math.ceil(start_ms * self.fps / 1000), math.floor(end_ms * self.fps / 1000)
+        return min(max(0, start), self.frames), min(max(0, end), self.frames)
+
+    def count(self, ms: int) -> int:
+        return math.ceil(ms * self.fps / 1000)
+
+    def ms(self, frames: int) -> float:
+        return float(frames * 1000 / self.fps)
+
+
+def _asked(rules: TrimRules, grid: _Grid) -> Run:
+    """The part of the clip that is looked at at all. Bounds that leave nothing are not obeyed."""
+    first = grid.nearest(rules.start_ms or 0)
+    last = grid.frames if rules.end_ms is None else grid.nearest(rules.end_ms)
+    return (first, last) if first < last else (0, grid.frames)
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Event:
     """A stretch that is wanted: "speech" or "action", and what of it can be told."""
 
-    start_ms: int
-    end_ms: int
+    start: int
+    end: int
     kind: str
     told: str
 
 
-def pieces(
-    words: Sequence[Word], activity: Activity, rules: TrimRules, *, fps: Fraction, frames: int, clip: int
-) -> tuple[Piece, ...]:
-    """The pieces of one clip of `frames` grid frames, end to end: what is kept, what is dropped, and why."""
-    end_ms = math.ceil(frames * 1000 / fps)
-    first, last = _asked(rules, end_ms)
-    words = [word for word in words if word.start_ms < end_ms and word.end_ms > 0]
-    if rules.keep_everything:
-        kept, why = [Span(first, last)], "everything is kept, as asked for"
-    else:
-        kept, why = _wanted(words, activity, rules, first, last), ""
-        if not kept:
-            kept, why = [Span(first, last)], "nothing stands out, so all of it is kept"
-    fillers = [] if why else list(_fillers(words, rules))
-    spans = [part for span in kept for part in _without(span, fillers, words, rules)] or [Span(first, last)]
-    grid = _on_grid(spans, fps, frames)
-    events = _events(words, activity, rules, fillers)
-    told = _Telling(events, fillers, rules, fps, (first, last), why)
-    return tuple(_end_to_end(grid, frames, clip, told))
-
-
-def _asked(rules: TrimRules, end_ms: int) -> tuple[int, int]:
-    """The part of the clip that is looked at at all. Bounds that leave nothing are not obeyed."""
-    first, last = rules.start_ms or 0, end_ms if rules.end_ms is None else min(rules.end_ms, end_ms)
-    return (first, last) if first < last else (0, end_ms)
-
-
-# --- what is wanted ---------------------------------------------------------------------------------------------------
-
-
-def _events(words: Sequence[Word], activity: Activity, rules: TrimRules, fillers: Sequence[Span]) -> list[_Event]:
+def _events(
+    words: Sequence[Word], activity: Activity, rules: TrimRules, fillers: Sequence[_Filler], grid: _Grid
+) -> list[_Event]:
     """Everything worth keeping, in order.
 
     What the detector hears as speech counts even where no word was understood.
     """
-    spoken = [_Event(w.start_ms, w.end_ms, "speech", w.text) for w in words if not _inside(w, fillers)]
-    heard = [_Event(s.start_ms, s.end_ms, "speech", "") for span in activity.speech for s in _heard(span, fillers)]
-    events = spoken + heard
+    cut = {id(filler.word) for filler in fillers}
+    found = [(w.start_ms, w.end_ms, "speech", w.text) for w in words if id(w) not in cut]
+    found += [(s.start_ms, s.end_ms, "speech", "") for s in _heard(activity.speech, fillers)]
     if rules.keep_action:
-        events += [_Event(span.start_ms, span.end_ms, "action", "something loud happens") for span in activity.impacts]
-        events += [_Event(span.start_ms, span.end_ms, "action", "something moves") for span in activity.motion]
-    return sorted(events, key=lambda event: (event.start_ms, event.end_ms))
+        found += [(span.start_ms, span.end_ms, "action", "something loud happens") for span in activity.impacts]
+        found += [(span.start_ms, span.end_ms, "action", "something moves") for span in activity.motion]
+    events = (_Event(*grid.around(start, end), kind, told) for start, end, kind, told in sorted(found))
+    return [event for event in events if event.start < event.end]
 
 
-def _heard(span: Span, fillers: Sequence[Span]) -> list[Span]:
+def _heard(speech: Sequence[Span], fillers: Sequence[_Filler]) -> Iterator[Span]:
     """What the detector heard besides fillers. It hears a little around them, too, and that is no speech."""
-    left = _cut(span, fillers)
-    return left if left == [span] else [part for part in left if part.ms >= _CRUMB_MS]
+    holes = [(filler.start_ms, filler.end_ms) for filler in fillers]
+    for span in speech:
+        left = _without([(span.start_ms, span.end_ms)], holes)
+        whole = left == [(span.start_ms, span.end_ms)]
+        yield from (Span(start, end) for start, end in left if whole or end - start >= _CRUMB_MS)
 
 
-def _wanted(words: Sequence[Word], activity: Activity, rules: TrimRules, first: int, last: int) -> list[Span]:
-    """The stretches to keep. A pause keeps half of its new length on each side; a short one stays as it is."""
-    fillers = list(_fillers(words, rules))
-    busy = _merged(Span(e.start_ms, e.end_ms) for e in _events(words, activity, rules, fillers))
-    busy = [Span(max(span.start_ms, first), min(span.end_ms, last)) for span in busy]
-    busy = [span for span in busy if span.ms > 0]
+def _kept(
+    events: Sequence[_Event], fillers: Sequence[_Filler], rules: TrimRules, grid: _Grid, asked: Run
+) -> tuple[list[Run], str]:
+    """What to keep; and the one reason for all of it, where there is one."""
+    if rules.keep_everything:
+        return [asked], "everything is kept, as asked for"
+    busy = _merged(_clipped(((event.start, event.end) for event in events), asked))
     if not busy:
-        return []
-    air = max(rules.pad_ms, rules.pause_ms // 2)
-    least = max(rules.join_ms, rules.pause_ms, 2 * air + rules.min_cut_ms - 1)
-    kept = [Span(max(first, busy[0].start_ms - rules.pad_ms), busy[0].end_ms)]
-    for before, span in pairwise(busy):
-        if span.start_ms - before.end_ms <= least:
-            kept[-1] = Span(kept[-1].start_ms, span.end_ms)
+        return [asked], "nothing stands out, so all of it is kept"
+    holes = [hole for filler in fillers if (hole := grid.inside(filler.start_ms, filler.end_ms))[0] < hole[1]]
+    left = _without(_with_air(busy, rules, grid), _without(holes, busy))
+    spoken = [run for run in left if _touches(run, busy)]
+    return _whole(list(_clipped(spoken, asked)), rules, grid, asked), ""
+
+
+def _with_air(busy: Sequence[Run], rules: TrimRules, grid: _Grid) -> list[Run]:
+    """The busy runs with air around them. A long pause keeps half of its new length on each side, a short one stays."""
+    air, pad = grid.count(_air_ms(rules)), grid.count(rules.pad_ms)
+    kept = [(busy[0][0] - pad, busy[0][1])]
+    for (_, before), (start, end) in pairwise(busy):
+        pause = start - before
+        if grid.ms(pause) > max(rules.join_ms, rules.pause_ms) and pause - 2 * air >= grid.count(rules.min_cut_ms):
+            kept[-1] = (kept[-1][0], before + air)
+            kept.append((start - air, end))
         else:
-            kept[-1] = Span(kept[-1].start_ms, before.end_ms + air)
-            kept.append(Span(span.start_ms - air, span.end_ms))
-    kept[-1] = Span(kept[-1].start_ms, min(last, kept[-1].end_ms + rules.pad_ms))
+            kept[-1] = (kept[-1][0], end)
+    kept[-1] = (kept[-1][0], kept[-1][1] + pad)
     return kept
 
 
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for span in spans:
-        if merged and span.start_ms <= merged[-1].end_ms:
-            merged[-1] = Span(merged[-1].start_ms, max(merged[-1].end_ms, span.end_ms))
+def _air_ms(rules: TrimRules) -> int:
+    return max(rules.pad_ms, rules.pause_ms // 2)
+
+
+def _whole(runs: Sequence[Run], rules: TrimRules, grid: _Grid, asked: Run) -> list[Run]:
+    """The runs, none shorter than what may be kept, and nothing cut out of them that is shorter than a cut may be."""
+    first, last = asked
+    grown = _merged(_grown(run, grid.count(rules.min_keep_ms), asked) for run in runs)
+    shortest = grid.count(rules.min_cut_ms)
+    whole = [(first, first)] if grown[0][0] - first < shortest else []
+    for start, end in grown:
+        if whole and start - whole[-1][1] < shortest:
+            whole[-1] = (whole[-1][0], end)
         else:
-            merged.append(span)
+            whole.append((start, end))
+    if last - whole[-1][1] < shortest:
+        whole[-1] = (whole[-1][0], last)
+    return whole
+
+
+def _grown(run: Run, least: int, asked: Run) -> Run:
+    """The run, made longer on both sides until it is long enough, as far as what was asked for goes."""
+    start, end = run
+    lack = max(0, least - (end - start))
+    start = max(asked[0], min(start - lack // 2, asked[1] - least))
+    return start, max(end, min(asked[1], start + least))
+
+
+# --- runs of frames ---------------------------------------------------------------------------------------------------
+
+
+def _merged(runs: Iterable[Run]) -> list[Run]:
+    """Runs in order, those that touch as one."""
+    merged: list[Run] = []
+    for start, end in sorted(runs):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
     return merged
+
+
+def _clipped(runs: Iterable[Run], asked: Run) -> Iterator[Run]:
+    inside = ((max(start, asked[0]), min(end, asked[1])) for start, end in runs)
+    return (run for run in inside if run[0] < run[1])
+
+
+def _without(runs: Iterable[Run], holes: Iterable[Run]) -> list[Run]:
+    """What is left of the runs outside the holes."""
+    gaps = _merged(holes)
+    ends = [end for _, end in gaps]
+    left = []
+    for start, end in runs:
+        at, hole = start, bisect_right(ends, start)
+        while hole < len(gaps) and gaps[hole][0] < end:
+            left.append((at, gaps[hole][0]))
+            at, hole = gaps[hole][1], hole + 1
+        left.append((at, end))
+    return [(start, end) for start, end in left if start < end]
+
+
+def _touches(run: Run, busy: Sequence[Run]) -> bool:
+    """Whether a run holds any of the busy runs, which are in order and apart."""
+    found = bisect_right(busy, run[0], key=lambda other: other[1])
+    return found < len(busy) and busy[found][0] < run[1]
 
 
 # --- fillers ----------------------------------------------------------------------------------------------------------
 
 
-def is_filler(text: str) -> bool:
-    return "".join(c for c in text.lower() if c.isalpha()) in _FILLERS
+@dataclass(frozen=True, slots=True)
+class _Filler:
+    """A filler that is to go, and the stretch to cut out for it, which reaches into no other word."""
+
+    word: Word
+    start_ms: int
+    end_ms: int
 
 
-def _fillers(words: Sequence[Word], rules: TrimRules) -> Iterator[Span]:
-    """What to cut out for fillers, never reaching into another word."""
+def is_filler(text: str, language: str = "") -> bool:
+    """Whether a word only fills time. Where the language is not known it is taken for English."""
+    plain = "".join(c for c in text.lower() if c.isalpha())
+    return plain in _FILLERS or (plain in _FILLERS_IN_ENGLISH and language.lower()[:2] in {"", "en"})
+
+
+def _fillers(words: Sequence[Word], rules: TrimRules, language: str) -> list[_Filler]:
     if rules.fillers == "off":
-        return
-    others = [word for word in words if not is_filler(word.text)]
-    for word in words:
-        if is_filler(word.text) and not any(_overlap(word, other) for other in others):
-            before = max((other.end_ms for other in others if other.end_ms <= word.start_ms), default=-(10**9))
-            after = min((other.start_ms for other in others if other.start_ms >= word.end_ms), default=10**9)
-            alone = word.start_ms - before >= _STANDS_ALONE_MS and after - word.end_ms >= _STANDS_ALONE_MS
-            start = max(word.start_ms - _FILLER_AIR_MS, before)
-            end = min(word.end_ms + _FILLER_AIR_MS, after)
-            if (alone or rules.fillers == "tight") and end - start >= rules.min_cut_ms:
-                yield Span(start, end)
-
-
-def _overlap(word: Word, other: Word) -> bool:
-    return word.start_ms < other.end_ms and other.start_ms < word.end_ms
-
-
-def _inside(word: Word, fillers: Sequence[Span]) -> bool:
-    return any(span.start_ms <= word.start_ms and word.end_ms <= span.end_ms for span in fillers)
-
-
-def _cut(span: Span, holes: Sequence[Span]) -> list[Span]:
-    """What is left of a span outside the holes."""
-    left = [span]
-    for hole in holes:
-        left = (
-            [
-                part
-                for old in left
-                for part in (
-                    Span(old.start_ms, min(old.end_ms, hole.start_ms)),
-                    Span(max(old.start_ms, hole.end_ms), old.end_ms),
-                )
-                if part.ms > 0
-            ]
-            if any(old.start_ms < hole.end_ms and hole.start_ms < old.end_ms for old in left)
-            else left
-        )
-    return left
-
-
-def _without(span: Span, fillers: Sequence[Span], words: Sequence[Word], rules: TrimRules) -> list[Span]:
-    """What is left of a kept span without its fillers: crumbs go, unless they hold a word; nothing is too short."""
-    left = _cut(span, fillers)
-    if left != [span]:
-        left = [part for part in left if part.ms >= rules.min_keep_ms or any(_touches(word, part) for word in words)]
-    return [_at_least(part, rules.min_keep_ms) for part in left]
-
-
-def _touches(word: Word, span: Span) -> bool:
-    return word.start_ms < span.end_ms and span.start_ms < word.end_ms and not is_filler(word.text)
-
-
-def _at_least(span: Span, ms: int) -> Span:
-    more = max(0, ms - span.ms)
-    return Span(span.start_ms - more // 2, span.end_ms + more - more // 2)
-
-
-# --- on the grid ------------------------------------------------------------------------------------------------------
-
-
-def _on_grid(spans: Sequence[Span], fps: Fraction, frames: int) -> list[tuple[int, int]]:
-    """Frames start..end of each span, rounded outwards; what touches becomes one."""
-    grid: list[tuple[int, int]] = []
-    for span in spans:
-        start = min(max(0, math.floor(span.start_ms * fps / 1000)), frames - 1)
-        end = min(max(start + 1, math.ceil(span.end_ms * fps / 1000)), frames)
-        if grid and start <= grid[-1][1]:
-            grid[-1] = (grid[-1][0], max(grid[-1][1], end))
-        else:
-            grid.append((start, end))
-    return grid
-
-
-def _end_to_end(grid: Sequence[tuple[int, int]], frames: int, clip: int, told: _Telling) -> Iterator[Piece]:
-    at = 0
-    for start, end in grid:
-        if start > at:
-            yield Piece(clip, at, start, False, told.dropped(at, start, frames))
-        for first, last, reason in told.kept(start, end):
-            yield Piece(clip, first, last, True, reason)
-        at = end
-    if at < frames:
-        yield Piece(clip, at, frames, False, told.dropped(at, frames, frames))
+        return []
+    ums = [word for word in words if is_filler(word.text, language)]
+    others = sorted((word for word in words if not is_filler(word.text, language)), key=lambda word: word.start_ms)
+    starts = [word.start_ms for word in others]
+    ends = [-_FAR, *accumulate((word.end_ms for word in others), max)]
+    found = []
+    for word in ums:
+        after = bisect_left(starts, max(word.end_ms, word.start_ms + 1))
+        before, following = ends[after], starts[after] if after < len(starts) else _FAR
+        alone = min(word.start_ms - before, following - word.end_ms) >= _STANDS_ALONE_MS
+        start, end = max(word.start_ms - _FILLER_AIR_MS, before), min(word.end_ms + _FILLER_AIR_MS, following)
+        apart = before <= word.start_ms
+        if apart and (alone or rules.fillers == "tight") and end - start >= rules.min_cut_ms:
+            found.append(_Filler(word, start, end))
+    return found
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------
+
+
+def _end_to_end(kept: Sequence[Run], clip: int, told: _Telling) -> Iterator[Piece]:
+    at = 0
+    for start, end in kept:
+        yield from (Piece(clip, first, last, False, told.dropped(first, last)) for first, last in told.parts(at, start))
+        yield from (Piece(clip, first, last, True, reason) for first, last, reason in told.kept(start, end))
+        at = end
+    rest = told.parts(at, told.grid.frames)
+    yield from (Piece(clip, first, last, False, told.dropped(first, last)) for first, last in rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +278,11 @@ class _Telling:
     """Puts what was decided into words. `why` stands for all that is kept, where there is one reason for all of it."""
 
     events: Sequence[_Event]
-    fillers: Sequence[Span]
+    ends: Sequence[int]  # the latest end of the events up to each
+    fillers: Sequence[_Filler]
     rules: TrimRules
-    fps: Fraction
-    asked: tuple[int, int]
+    grid: _Grid
+    asked: Run
     why: str
 
     def kept(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
@@ -235,16 +294,16 @@ class _Telling:
             return
         at = start
         for (kind, group), (_, following) in pairwise(groups):
-            turn = (max(event.end_ms for event in group) + following[0].start_ms) // 2
-            frame = round(turn * self.fps / 1000)
-            if at < frame < end:
-                yield at, frame, self._told((kind, group))
-                at = frame
+            turn = (max(event.end for event in group) + following[0].start) // 2
+            if at < turn < end:
+                yield at, turn, self._told((kind, group))
+                at = turn
         yield at, end, self._told(groups[-1])
 
     def _within(self, start: int, end: int) -> list[_Event]:
-        first, last = start * 1000 / self.fps, end * 1000 / self.fps
-        return [event for event in self.events if event.start_ms < last and event.end_ms > first]
+        first = bisect_right(self.ends, start)
+        last = bisect_left(self.events, end, key=lambda event: event.start)
+        return [event for event in self.events[first:last] if event.end > start]
 
     def _told(self, group: tuple[str, list[_Event]] | None) -> str:
         if group is None:
@@ -256,30 +315,31 @@ class _Telling:
         quoted = " ".join(told[:_QUOTED_WORDS]) + (" …" if len(told) > _QUOTED_WORDS else "")
         return f'speech: "{quoted}"' if told else "speech"
 
-    def dropped(self, start: int, end: int, frames: int) -> str:
-        first, last = start * 1000 / self.fps, end * 1000 / self.fps
-        if last <= self.asked[0] + 1000 / self.fps:
+    def parts(self, start: int, end: int) -> Iterator[Run]:
+        """The frames start..end, split where what was asked for begins and ends."""
+        edges = [start, *(edge for edge in self.asked if start < edge < end), end]
+        return (part for part in pairwise(edges) if part[0] < part[1])
+
+    def dropped(self, start: int, end: int) -> str:
+        if end <= self.asked[0]:
             return "before the start that was asked for"
-        if first >= self.asked[1] - 1000 / self.fps:
+        if start >= self.asked[1]:
             return "after the end that was asked for"
-        filler = any(span.start_ms < last and span.end_ms > first for span in self.fillers)
-        if filler and last - first < _LONG_FILLER_MS:
-            return "a filler between two pauses" if self.rules.fillers == "gentle" else "a filler"
-        if start == 0:
+        first, last = self.grid.ms(start), self.grid.ms(end)
+        fillers = [filler for filler in self.fillers if filler.start_ms < last and first < filler.end_ms]
+        if fillers and last - first < _LONG_FILLER_MS:
+            named = f'the filler "{fillers[0].word.text.strip()}"'
+            return f"{named} between two pauses" if self.rules.fillers == "gentle" else named
+        if start == self.asked[0]:
             return "nothing happens yet"
-        if end == frames:
+        if end == self.asked[1]:
             return "nothing happens any more"
-        air = 2 * max(self.rules.pad_ms, self.rules.pause_ms // 2)
-        within = " with a filler in it" if filler else ""
-        return f"a pause of {float(last - first + air) / 1000:.1f} s{within}, shortened to {air / 1000:.1f} s"
+        air = 2 * _air_ms(self.rules)
+        within = " with a filler in it" if fillers else ""
+        return f"a pause of {(last - first + air) / 1000:.1f} s{within}, shortened to {air / 1000:.1f} s"
 
 
 def _loudest(events: Sequence[_Event]) -> list[_Event]:
     """The events, action left out where somebody speaks over it."""
-    speech = [event for event in events if event.kind == "speech"]
-    return [
-        event
-        for event in events
-        if event.kind == "speech"
-        or not any(other.start_ms <= event.start_ms and event.end_ms <= other.end_ms for other in speech)
-    ]
+    speech = _merged((event.start, event.end) for event in events if event.kind == "speech")
+    return [event for event in events if event.kind == "speech" or _without([(event.start, event.end)], speech)]

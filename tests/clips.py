@@ -88,6 +88,29 @@ def _broken_packets(folder: Path) -> Path:
     return path
 
 
+def _edit_list(folder: Path) -> Path:
+    """As phones trim: the file keeps the pictures since the key frame, and says from which one on it is shown."""
+    whole = _lengths("3", "3")(folder).rename(folder / "whole.mp4")
+    return made(folder, "clip.mp4", "-ss", "1.25", "-i", str(whole), "-c", "copy")
+
+
+def _changing_sound(folder: Path) -> Path:
+    """The sound changes its rate and its channels midway, as after a call came in."""
+    first = made(folder, "first.ts", "-f", "lavfi", "-i", "sine=440:r=48000:d=1", "-c:a", "aac", "-ac", "1")
+    later = ["-output_ts_offset", "1", "-f", "lavfi", "-i", "sine=440:r=44100:d=1", "-c:a", "aac", "-ac", "2"]
+    second = made(folder, "second.ts", *later[2:], *later[:2])
+    path = folder / "clip.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    return path
+
+
+def _unknown_pictures(folder: Path) -> Path:
+    """The sound is fine, the pictures are of a kind that nobody knows."""
+    path = made(folder, "clip.avi", *_PICTURE, *_TONE, "-c:v", "mpeg4", "-c:a", "mp3")
+    path.write_bytes(path.read_bytes().replace(b"FMP4", b"QQQQ"))
+    return path
+
+
 def _named(name: str) -> Maker:
     def make(folder: Path) -> Path:
         return ordinary(folder).rename(folder / name)
@@ -119,6 +142,9 @@ AWKWARD: Mapping[str, Maker] = {
     "no duration": _no_duration,
     "mpeg-ts": _sound("clip.ts", "-c:a", "aac"),
     "avi": _sound("clip.avi", "-c:a", "mp3"),
+    "edit list": _edit_list,
+    "sound that changes": _changing_sound,
+    "unknown pictures": _unknown_pictures,
     "spaces and quotes": _named('it\'s "my" clip.mp4'),
     "emoji and brackets": _named("🎬 [a],b;c=d:e.mp4"),
     "percent": _named("clip-%d-%04d.mp4"),
@@ -166,6 +192,31 @@ def _pipe(folder: Path) -> Path:
     return path
 
 
+def _phone_image(folder: Path) -> Path:
+    """In the same boxes as MP4."""
+    still = ["-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", "libaom-av1", "-still-picture", "1", "-cpu-used", "8"]
+    return made(folder, "still.avif", *_PICTURE, *still).rename(folder / "clip.mp4")
+
+
+def _encrypted(folder: Path) -> Path:
+    key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "0f" * 16, "-encryption_kid", "f0" * 16]
+    return made(folder, "clip.mp4", "-i", str(ordinary(folder, "plain.mp4")), "-c", "copy", *key)
+
+
+def _endless(folder: Path) -> Path:
+    """A second of sound, a time stamp that jumps by 200 hours, and a second more."""
+    path = folder / "clip.mkv"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("pcm_s16le", rate=48000, layout="mono")
+        for start in (0, 200 * 3600 * 48000):
+            frame = av.AudioFrame(format="s16", layout="mono", samples=48000)
+            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+            frame.sample_rate, frame.pts = 48000, start
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    return path
+
+
 def concat(path: Path, names: str) -> Path:
     path.write_text(f"ffconcat version 1.0\nfile '{names}'\n")
     return path
@@ -206,6 +257,9 @@ HOPELESS: Mapping[str, Maker] = {
     "an image": _image,
     "no index": _without_index,
     "a pipe": _pipe,
+    "a phone's image": _phone_image,
+    "encrypted": _encrypted,
+    "endless": _endless,
     **{f"disguised {name}": _disguised(write) for name, write in DISGUISES.items()},
 }
 

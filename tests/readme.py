@@ -1,4 +1,4 @@
-"""Writes what the README shows anew: the printed output behind every `$ candid ...` in a console fence, and its picture.
+"""Writes what the README shows anew: the output behind every `$ candid ...` in a console fence, and its picture.
 
 Usage: python -m tests.readme (or: make docs)
 """

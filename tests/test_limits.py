@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,30 +63,83 @@ def test_a_crash_is_told_in_words():
         limits.call(pool, 20, _crash)
 
 
+def test_a_pool_that_broke_goes_on_saying_so_in_words():
+    with limits.processes() as pool:
+        for _ in range(2):
+            with pytest.raises(LimitError):
+                limits.call(pool, 20, _crash)
+
+
+def test_a_pool_can_be_opened_in_any_thread():
+    found: list[int] = []
+
+    def work() -> None:
+        with limits.processes() as pool:
+            found.append(limits.call(pool, 20, os.getpid))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(timeout=20)
+    assert found and not _lives(found[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_all_processes_start_at_once_and_never_hear_ctrl_c():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with limits.processes(2) as pool:
+        status = limits.call(pool, 20, Path("/proc/self/status").read_text)
+        started = list(getattr(pool, "_processes", {}))
+        assert len(started) == 2
+    deaf = int(status.partition("SigBlk:")[2].split()[0], 16)
+    assert deaf & 1 << (signal.SIGINT - 1)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    assert not any(_lives(number) for number in started)
+
+
 _PARENT = """
-import os, time
+import ctypes, os, sys, time
 from pipeline import limits
+
+def unsignaled():
+    ctypes.CDLL(None).prctl(1, 0)
+    time.sleep(0.2)  # so that each process gets one
+
 if __name__ == "__main__":
     with limits.processes(2) as pool:
-        print(*{limits.call(pool, 20, os.getpid) for _ in range(8)}, flush=True)
+        if "without" in sys.argv:
+            [job.result() for job in [pool.submit(unsignaled) for _ in range(2)]]
+        limits.call(pool, 20, os.getpid)
+        print(*pool._processes, flush=True)
         pool.submit(time.sleep, 60)
         time.sleep(60)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
-def test_processes_die_with_a_killed_parent(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("signal_of_death", ["with", "without"])
+def test_processes_die_with_a_killed_parent(signal_of_death, tmp_path):
+    """Also where the system has no such signal, as macOS and Windows."""
     script = tmp_path / "parent.py"
     script.write_text(_PARENT)
     process = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, str(script), signal_of_death],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert process.stdout is not None
     children = [int(number) for number in process.stdout.readline().split()]
     process.kill()
     process.communicate()
-    time.sleep(0.5)
-    assert children and not any(_lives(child) for child in children)
+    assert len(children) == 2
+    _wait_until(lambda: not any(_lives(child) for child in children))
+
+
+def _wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def _lives(pid: int) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from pipeline import media as clips
 from pipeline.errors import CandidError, ClipError
 from pipeline.ffmpeg import FFmpegError, remux, run
 from pipeline.model import Span
+from pipeline.plan import grid_frames
 from tests import patterns
 from tests.clips import AWKWARD, DISGUISES, HOPELESS, made, ordinary
 
@@ -69,6 +72,21 @@ def test_standard_rates_are_told_apart(rate):
     assert clips.rate_of([n / Fraction(rate) for n in range(60)]) == Fraction(rate)
 
 
+@pytest.mark.parametrize("rate", ["24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"])
+def test_standard_rates_are_told_apart_though_webm_rounds_to_milliseconds(rate):
+    assert clips.rate_of([Fraction(round(n * 1000 / Fraction(rate)), 1000) for n in range(300)]) == Fraction(rate)
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "24", "25", "30000/1001", "60000/1001", "60"])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.webm"])
+def test_a_hundred_frames_are_a_hundred_frames_of_the_grid(rate, name, tmp_path):
+    codec = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"] if name.endswith("webm") else []
+    source = ["-f", "lavfi", "-i", f"color=gray:s=64x64:r={rate}", "-frames:v", "100"]
+    clip = clips.probe(made(tmp_path, name, *source, *codec))
+    assert clip.picture is not None and clip.picture.fps == Fraction(rate)
+    assert grid_frames(clip, clip.picture.fps) == 100
+
+
 def test_faster_than_60_becomes_60():
     assert clips.rate_of([Fraction(n, 240) for n in range(60)]) == 60
 
@@ -92,6 +110,64 @@ def test_a_file_that_is_cut_off_says_how_much_is_left(tmp_path):
 def test_parts_of_different_length_are_noted(tmp_path):
     assert any("held" in note for note in clips.probe(AWKWARD["sound longer"](tmp_path)).notes)
     assert any("sound ends" in note for note in clips.probe(AWKWARD["picture longer"](tmp_path)).notes)
+
+
+def test_what_lies_before_an_edit_lists_start_does_not_count(tmp_path):
+    clip = clips.probe(AWKWARD["edit list"](tmp_path))
+    assert clip.picture is not None and clip.audio is not None
+    assert abs(clip.picture.frames - 1.75 * 30) <= 1
+    assert 0 <= clip.picture.start_ms <= 34
+    assert clip.audio.start_ms <= 24
+    assert abs(clip.duration_ms - 1750) <= 25
+
+
+def test_pictures_that_nobody_knows_leave_the_sound(tmp_path):
+    clip = clips.probe(AWKWARD["unknown pictures"](tmp_path))
+    assert clip.picture is None and clip.audio is not None
+    assert clip.notes == ("Its pictures cannot be read.",)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_blocks_that_were_never_copied_are_noted(codec, tmp_path):
+    quiet = ["-x265-params", "log-level=none"] if codec == "libx265" else []
+    source = ["-f", "lavfi", "-i", "testsrc2=s=320x240:r=30:d=2", "-c:v", codec, "-preset", "ultrafast", *quiet]
+    path = made(tmp_path, "clip.mp4", *source, "-pix_fmt", "yuv420p")
+    data = bytearray(path.read_bytes())
+    assert clips.probe(path).notes == ("There is no sound, so there are no captions.",)
+    middle = data.index(b"mdat") + 8 + len(data) // 2
+    data[middle : middle + len(data) // 5] = bytes(len(data) // 5)
+    path.write_bytes(data)
+    damaged = [note for note in clips.probe(path).notes if "damaged" in note]
+    assert len(damaged) == 1
+    assert 5 <= int(damaged[0].partition("(")[2].split()[0]) <= 25
+
+
+def test_a_microphone_on_one_side_alone_is_noted(tmp_path):
+    assert any("one of its two channels" in note for note in clips.probe(AWKWARD["one side"](tmp_path)).notes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("an image", "image"),
+        ("a phone's image", "image"),
+        ("no index", "moov"),
+        ("disguised hls", "playlist"),
+        ("encrypted", "encrypted"),
+        ("endless", "200 hours"),
+    ],
+)
+def test_what_is_no_clip_is_called_what_it_is(kind, said, tmp_path):
+    with pytest.raises(ClipError, match=said):
+        clips.probe(HOPELESS[kind](tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_clip_that_may_not_be_read_is_refused(tmp_path):
+    path = ordinary(tmp_path)
+    path.chmod(0)
+    with pytest.raises(ClipError, match="may not be read"):
+        clips.probe(path)
 
 
 def test_the_cover_of_a_song_is_no_picture(tmp_path):
@@ -142,6 +218,41 @@ def test_a_gap_in_the_sound_becomes_silence(tmp_path):
     assert len(heard) == pytest.approx(3 * 48000, abs=5000)
     assert np.abs(heard[int(1.2 * 48000) : int(1.8 * 48000)]).max() == 0
     assert np.abs(heard[int(2.2 * 48000) : int(2.8 * 48000)]).max() > 0.1
+
+
+def test_sound_that_comes_twice_is_heard_once(tmp_path):
+    """Half a second of sound is sent again, as after a stall: what follows stays in its place."""
+    path = tmp_path / "twice.mkv"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("pcm_s16le", rate=48000, layout="mono")
+        for start, level in ((0, 1000), (24000, 2000), (24000, 3000), (36000, 4000)):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 24000), level, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48000, start
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    heard = np.round(_samples(path, tmp_path)[:, 0] * 32768).astype(int)
+    assert [heard[at] for at in (12000, 36000, 47000, 49000, 59000)] == [1000, 2000, 2000, 4000, 4000]
+    assert len(heard) == 60000
+
+
+def test_sound_that_changes_its_rate_and_channels_is_heard_to_its_end(tmp_path):
+    heard = _samples(AWKWARD["sound that changes"](tmp_path), tmp_path)[:, 0]
+    assert len(heard) == pytest.approx(2 * 48000, abs=5000)
+    for second in (0, 1):
+        part = heard[second * 48000 + 12000 : second * 48000 + 36000]
+        crossings = np.count_nonzero(np.diff(np.signbit(part)))
+        assert abs(crossings - 440) <= 6  # half a second of 440 Hz
+
+
+def test_what_is_no_number_is_silence(tmp_path):
+    samples = np.full(48000, 0.25, "<f4")
+    samples[1000:1010], samples[2000] = np.nan, np.inf
+    raw = tmp_path / "raw.f32"
+    raw.write_bytes(samples.tobytes())
+    path = made(tmp_path, "nan.wav", "-f", "f32le", "-ar", "48000", "-i", str(raw), "-c", "copy")
+    heard = _samples(path, tmp_path)[:, 0]
+    assert np.isfinite(heard).all() and not heard[1000:1010].any()
+    assert heard[1010] == heard[999] == 0.25
 
 
 def test_listening_sound_is_16_bit_mono(tmp_path):

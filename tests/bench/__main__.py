@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.fonts import default_fonts
 from pydantic import TypeAdapter
 
 from pipeline import ffmpeg
 from pipeline.encode import Quality
+from pipeline.fonts import default_fonts
 from pipeline.model import Plan
 from tests.bench.measure import Run, alternating, ratio, run
 from tests.conftest import ROOT
