@@ -206,9 +206,10 @@ def _wrapped(text: str, font: FreeTypeFont, width: int) -> list[str]:
 
 def _balanced(rows: list[str], font: FreeTypeFont, width: int) -> list[str]:
     """The same text in as many rows, as even as they can be: a last word that stands alone looks like a mistake."""
+    widest = max((font.getlength(word) for row in rows for word in row.split()), default=0.0)
     narrower = rows
-    while len(narrower) == len(rows) and width > 8:
-        rows, width = narrower, round(width * 0.95)
+    while len(narrower) == len(rows) and width > widest:
+        rows, width = narrower, int(width * 0.95)
         narrower = _wrapped(" ".join(rows), font, width)
     return rows
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _SEEKABLE = {"mov", "matroska", "webm"}  # others are remuxed first: MPEG-TS seeks to corrupt pictures, and says nothing
 _SECONDS_TO_READ = 600
-_VERSION = 1  # of what is found out; a new one makes every take look and listen again
+_VERSION = 2  # of what is found out; a new one makes every take look and listen again
 
 
 @dataclass(frozen=True, slots=True)

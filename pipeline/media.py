@@ -573,7 +573,7 @@ def _resampled(resampler: Any, frame: AudioFrame | None, sides: int) -> Iterator
 
 def _finite(block: NDArray[_Float]) -> NDArray[_Float]:
     """Files with float samples can hold what is no number: silence."""
-    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+    return block if np.isfinite(block).all() else np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _silence(like: AudioFrame, samples: int) -> Iterator[AudioFrame]:

@@ -100,19 +100,20 @@ def decide(
 def spoken(pieces: Sequence[Piece], transcripts: Sequence[Transcript], fps: Fraction) -> tuple[CueWord, ...]:
     """The words that are kept, at their frames in the kept timeline.
 
-    A word belongs to the piece that holds its middle.
+    A word belongs to the piece that holds its middle; what lies outside its clip is left out.
     """
     at = 0
     words: list[CueWord] = []
     for clip, transcript in enumerate(transcripts):
-        own = [piece for piece in pieces if piece.clip == clip]
+        own = _without_seams([piece for piece in pieces if piece.clip == clip])
         starts = [piece.start for piece in own]
         offsets = _offsets(own, at)
         for word in transcript.words:
             first = math.floor(word.start_ms * fps / 1000)
             last = math.ceil(word.end_ms * fps / 1000)
-            found = bisect_right(starts, (first + last) // 2) - 1
-            if found >= 0 and own[found].kept:
+            middle = (first + last) // 2
+            found = bisect_right(starts, middle) - 1
+            if found >= 0 and own[found].kept and middle < own[found].end:
                 piece, offset = own[found], offsets[found]
                 start = offset + min(max(first, piece.start), piece.end - 1) - piece.start
                 end = offset + min(max(last, piece.start + 1), piece.end) - piece.start
@@ -130,9 +131,21 @@ def _offsets(pieces: Sequence[Piece], at: int) -> list[int]:
     return offsets
 
 
+def _without_seams(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces, those that go on from each other as one: where only the reason changes, nothing is cut."""
+    whole: list[Piece] = []
+    for piece in pieces:
+        last = whole[-1] if whole else None
+        if last and (last.clip, last.end, last.kept) == (piece.clip, piece.start, piece.kept):
+            whole[-1] = replace(last, end=piece.end)
+        else:
+            whole.append(piece)
+    return whole
+
+
 def _cuts(kept: Sequence[Piece]) -> tuple[int, ...]:
-    offsets = _offsets(kept, 0)
-    return tuple(offsets[1:])
+    """The frames of the kept timeline where the picture jumps."""
+    return tuple(_offsets(_without_seams(kept), 0)[1:])
 
 
 def _variant(

@@ -7,6 +7,7 @@ joined by stream copy, with SRT and VTT beside the video.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from pipeline.progress import Tell
 from pipeline.shelf import Shelf
 from pipeline.sound import Finished
 
+_DAMAGE = re.compile(r"decod|corrupt|conceal|invalid (data|nal)", re.IGNORECASE)  # in ffmpeg's words
 _SECONDS_A_FRAME = 2  # of wall time for one output frame, before a chunk counts as hung
 _SECONDS_A_CHUNK = 120
 
@@ -41,6 +43,7 @@ class Rendered:
     loudness: Loudness
     chunks_made: int
     chunks_kept: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,11 @@ def video(
         path=shelf.path(name),
         files=(name, *_sidecars(plan, variant, shelf)),
         loudness=heard.loudness,
-        chunks_made=made,
-        chunks_kept=len(jobs) - made,
+        chunks_made=len(made),
+        chunks_kept=len(jobs) - len(made),
+        notes=("Some pictures of the clip are damaged; they are shown as far as they could be read.",)
+        if any(made)
+        else (),
     )
 
 
@@ -108,18 +114,17 @@ def _write(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int], None]) -> int:
-    """Makes the chunks that are not in the store yet, several at once where there are cores for it; returns how many.
+def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int], None]) -> list[bool]:
+    """Makes the chunks that are not in the store yet, several at once where there are cores for it.
 
-    What is killed leaves only whole chunks in the store.
+    Returns for each whether it showed damage in the clip. What is killed leaves only whole chunks in the store.
     """
     missing = {job.key: job for job in jobs if not site.shelf.chunks.has(job.key)}
     progress(sum(job.frames for job in jobs if job.key not in missing))
-    _in_parallel([partial(_make, job, site, progress) for job in missing.values()])
-    return len(missing)
+    return _in_parallel([partial(_make, job, site, progress) for job in missing.values()])
 
 
-def _in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
+def _in_parallel(tasks: Sequence[Callable[[], bool]]) -> list[bool]:
     """Runs the tasks on a few threads; the first failure stops those that have not begun.
 
     One process for two cores: each encodes with two threads, and a process takes 250 to 300 MiB.
@@ -127,28 +132,30 @@ def _in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
     with ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 2)) as pool:
         futures = [pool.submit(task) for task in tasks]
         try:
-            for future in futures:
-                future.result()
+            return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _make(job: encode.Job, site: Site, progress: Callable[[int], None]) -> None:
-    """Encodes one chunk in a work folder of its own, and puts it into the store once it is sure to be right."""
+def _make(job: encode.Job, site: Site, progress: Callable[[int], None]) -> bool:
+    """Encodes one chunk in a work folder of its own, and puts it into the store once it is sure to be right.
+
+    Returns whether ffmpeg complained about what it read.
+    """
     folder = site.shelf.work / job.key
     folder.mkdir()
     lay_out(job, folder)
     source = site.readable.get(job.source, job.source) if job.source else None
     done = _Steps(progress)
-    ffmpeg.run(
-        job.run_on(source), folder=folder, seconds=_SECONDS_A_CHUNK + _SECONDS_A_FRAME * job.frames, progress=done.at
-    )
+    seconds = _SECONDS_A_CHUNK + _SECONDS_A_FRAME * job.frames
+    said = ffmpeg.run(job.run_on(source), folder=folder, seconds=seconds, progress=done.at)
     _check(folder / job.output, job.frames)
     site.unchanged()
     done.at(job.frames)
     site.shelf.chunks.keep(job.key, (folder / job.output).replace)
     shutil.rmtree(folder, ignore_errors=True)
+    return _DAMAGE.search(said) is not None
 
 
 def lay_out(job: encode.Job, folder: Path) -> None:

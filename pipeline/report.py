@@ -175,7 +175,7 @@ def _facts(
             }
             for variant in plan.variants
         },
-        "notes": [*plan.notes, *_draft_note(found), *first.loudness.notes],
+        "notes": [*plan.notes, *_draft_note(found), *first.loudness.notes, *first.notes],
         "files": [_WORDS, *(name for each in rendered for name in each.files), *pictures],
         "took": {step: round(seconds, 3) for step, seconds in {**clock.took, "total": clock.total}.items()},
     }

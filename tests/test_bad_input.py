@@ -5,6 +5,7 @@ refused in one plain sentence with the cure, or made into a sensible video with 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -42,6 +43,12 @@ def test_awkward_input_becomes_a_video(kind, candid, tmp_path):
     assert frames >= 1
     assert abs(watching.sound_seconds(video) - frames / watching.count(video)[1]) < 0.07
     assert _aspect_is_right(video)
+
+
+def test_damaged_pictures_are_noted(candid, tmp_path):
+    (take,) = candid("render", "--json", "--unbranded", AWKWARD["broken packets"](tmp_path)).takes
+    report = json.loads(Path(take["report"]).read_text())
+    assert any("damaged" in note for note in report["notes"])
 
 
 def _aspect_is_right(video: Path) -> bool:

@@ -129,6 +129,22 @@ def test_words_land_in_their_piece_however_many_cuts(found, fps):
         assert word.start in expected[word.text] and word.end - 1 in expected[word.text]
 
 
+def test_words_outside_their_clip_are_left_out():
+    pieces = [Piece(0, 0, 30, True, ""), Piece(1, 0, 30, True, "")]
+    said = [
+        _transcript(("before", -900, -100), ("inside", 100, 400), ("behind", 5000, 5400)),
+        _transcript(("two", 0, 300)),
+    ]
+    assert [(word.text, word.start) for word in plan.spoken(pieces, said, Fraction(30))] == [("inside", 3), ("two", 30)]
+
+
+def test_a_piece_that_goes_on_is_no_cut():
+    pieces = [Piece(0, 0, 60, True, "speech"), Piece(0, 60, 90, True, "action"), Piece(0, 90, 120, False, "")]
+    (word,) = plan.spoken(pieces, [_transcript(("over", 1800, 2600))], Fraction(30))
+    assert (word.start, word.end) == (54, 78)
+    assert plan._cuts([*pieces[:2], Piece(0, 120, 150, True, ""), Piece(1, 150, 180, True, "")]) == (90, 120)
+
+
 def test_grid_covers_the_longer_stream():
     assert plan.grid_frames(_clip("a.mp4", ms=1001), Fraction(30)) == 31
     assert plan.grid_frames(_clip("a.mp4", ms=1), Fraction(30)) == 1
