@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from pipeline import (
+    brand,
     find_out,
     fonts,
     graphics,
@@ -107,6 +108,7 @@ def _decide(order: Order, found: Sequence[Found], shelf: Shelf) -> Plan:
     ]
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], order.recipe, look, layout.FORMATS)
+    decided = replace(decided, notes=(*decided.notes, *brand.warnings(order.brand)))
     return shelf.value("plan.json", decided, Plan, lambda: decided)
 
 

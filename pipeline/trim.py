@@ -43,7 +43,7 @@ def pieces(
     `language` is that of the words ("de"), where it is known: what is a filler in one is a word in another.
     """
     grid = _Grid(fps, frames)
-    fillers = [] if rules.keep_everything else _fillers(words, rules, language)
+    fillers = [] if rules.keep_everything else _fillers(words, rules, language, grid)
     events = _events(words, activity, rules, fillers, grid)
     asked = _asked(rules, grid)
     kept, why = _kept(events, fillers, rules, grid, asked)
@@ -135,7 +135,7 @@ def _kept(
     busy = _merged(_clipped(((event.start, event.end) for event in events), asked))
     if not busy:
         return [asked], "nothing stands out, so all of it is kept"
-    holes = [hole for filler in fillers if (hole := grid.inside(filler.start_ms, filler.end_ms))[0] < hole[1]]
+    holes = [grid.inside(filler.start_ms, filler.end_ms) for filler in fillers]
     left = _without(_with_air(busy, rules, grid), _without(holes, busy))
     spoken = [run for run in left if _touches(run, busy)]
     return _whole(list(_clipped(spoken, asked)), rules, grid, asked), ""
@@ -241,21 +241,23 @@ def is_filler(text: str, language: str = "") -> bool:
     return plain in _FILLERS or (plain in _FILLERS_IN_ENGLISH and language.lower()[:2] in {"", "en"})
 
 
-def _fillers(words: Sequence[Word], rules: TrimRules, language: str) -> list[_Filler]:
+def _fillers(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid) -> list[_Filler]:
+    """The fillers that are to go: where enough can be cut out for them, and for "gentle" where they stand alone."""
     if rules.fillers == "off":
         return []
-    ums = [word for word in words if is_filler(word.text, language)]
     others = sorted((word for word in words if not is_filler(word.text, language)), key=lambda word: word.start_ms)
     starts = [word.start_ms for word in others]
     ends = [-_FAR, *accumulate((word.end_ms for word in others), max)]
     found = []
-    for word in ums:
+    for word in words:
         after = bisect_left(starts, max(word.end_ms, word.start_ms + 1))
         before, following = ends[after], starts[after] if after < len(starts) else _FAR
         alone = min(word.start_ms - before, following - word.end_ms) >= _STANDS_ALONE_MS
-        start, end = max(word.start_ms - _FILLER_AIR_MS, before), min(word.end_ms + _FILLER_AIR_MS, following)
-        apart = before <= word.start_ms
-        if apart and (alone or rules.fillers == "tight") and end - start >= rules.min_cut_ms:
+        wanted = is_filler(word.text, language) and before <= word.start_ms and (alone or rules.fillers == "tight")
+        air = max(_FILLER_AIR_MS, math.ceil((rules.min_cut_ms - word.end_ms + word.start_ms) / 2 + grid.ms(1)))
+        start, end = max(word.start_ms - air, before), min(word.end_ms + air, following)
+        first, last = grid.inside(start, end)
+        if wanted and first < last and last - first >= grid.count(rules.min_cut_ms):
             found.append(_Filler(word, start, end))
     return found
 

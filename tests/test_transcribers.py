@@ -21,7 +21,7 @@ from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Span, Transcript, Word
 from pipeline.transcribers import guards, models, pocketsphinx, pronounce, whisper
 from pipeline.workspace import product_assets
-from tests.words import SAID
+from tests.words import BARS, SAID, plain
 
 
 @pytest.fixture
@@ -70,18 +70,12 @@ def test_an_engine_asked_for_by_name_is_taken_or_refused_with_the_cure(nothing_h
 
 # --- what is said -----------------------------------------------------------------------------------------------------
 
-BARS = {"two-cities.wav": 0.32, "jfk.flac": 0.40, "spoken-timer.mp4": 0.05}
-
 
 def _heard(path: Path, folder: Path) -> tuple[Sound, Hints]:
     clip = clips.probe(path)
     sound = clips.sound(clip, folder / "ear.raw", rate=16000, channels=1, dtype="<i2")
     assert sound is not None
     return sound, Hints(speech=listen.hear(clip, sound).speech)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^a-z' ]", "", text.lower())
 
 
 @pytest.mark.slow
@@ -92,7 +86,7 @@ def test_word_error_rates_on_real_speech(name, media, tmp_path):
 
     sound, hints = _heard(media / name, tmp_path)
     found = pocketsphinx.Engine().transcribe(sound, hints, lambda done: None)
-    rate = jiwer.wer(SAID[name], _plain(" ".join(word.text for word in found.words)))
+    rate = jiwer.wer(SAID[name], plain(" ".join(word.text for word in found.words)))
     print(f"{name}: {rate:.3f}")
     assert rate <= BARS[name]
     assert found.draft and found.engine == "pocketsphinx" and found.language == "en"

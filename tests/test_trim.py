@@ -199,7 +199,7 @@ def _again(said, heard, found, fps) -> tuple[tuple[Word, ...], Activity]:
 
     def stayed(word):
         left = sum(end - start for start, end in moved(word.start_ms, word.end_ms))
-        return not trim.is_filler(word.text) or left > (word.end_ms - word.start_ms) / 2
+        return not trim.is_filler(word.text) or left > (word.end_ms - max(0, word.start_ms)) / 2
 
     spoken = [Word(w.text, *span) for w in said if stayed(w) for span in moved(w.start_ms, w.end_ms)]
     spans = {
@@ -241,6 +241,10 @@ def test_the_cut_before_the_start_is_told_apart_from_the_silence_behind_it():
         (150, "before the start that was asked for"),
         (234, "nothing happens yet"),
     ]
+
+
+def test_a_short_uh_in_a_long_pause_is_no_reason_to_keep_it():
+    assert _kept(_pieces((*HELLO, _word("uh", 5500, 5580), *LATER))) == [(1.8, 3.3), (7.7, 9.0)]
 
 
 def test_two_ums_in_a_row_leave_nothing_between_them():

@@ -21,6 +21,7 @@ from pipeline.fonts import default_fonts
 from pipeline.model import Plan
 from tests.bench.measure import Run, alternating, ratio, run
 from tests.conftest import ROOT
+from tests.words import BARS, SAID, plain
 
 MEDIA = Path(os.environ.get("CANDID_MEDIA", ROOT.parent / "shared" / "media"))
 CANDID = str(Path(sys.executable).with_name("candid"))
@@ -169,12 +170,29 @@ def quality(bench: Bench) -> Iterator[Row]:
     yield Row("VMAF of an overlay-free render at the default quality", 93, score, at_least=True)
 
 
+def words(bench: Bench) -> Iterator[Row]:
+    """Word-error rates of the embedded engine, case and punctuation aside."""
+    import jiwer
+
+    for name, goal in BARS.items():
+        if not (MEDIA / name).exists():
+            bench.say(f"  no word-error rate for {name}: it is not here; set CANDID_MEDIA to its folder")
+            continue
+        take = json.loads(
+            bench.candid("render", str(MEDIA / name), "--dry-run", "--transcriber", "pocketsphinx", "--json").said
+        )
+        told = json.loads((bench.folder / "output" / take["take"] / "words.json").read_text())
+        heard = plain(" ".join(word["text"] for word in told["words"]))
+        yield Row(f"word-error rate, embedded engine, {name}", goal, jiwer.wer(SAID[name], heard))
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "start": start,
     "speed": speed,
     "quality": quality,
     "moviepy": moviepy,
     "memory": memory,
+    "words": words,
 }
 
 
@@ -193,6 +211,12 @@ def _table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def _into_readme(table: str) -> None:
+    path = ROOT / "README.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition("<!-- bench -->")
+    path.write_text(f"{before}<!-- bench -->\n{table}\n{rest[rest.index('<!-- /bench -->') :]}", encoding="utf-8")
+
+
 def main(wanted: list[str]) -> None:
     unknown = [name for name in wanted if name not in ROWS]
     if unknown:
@@ -202,6 +226,8 @@ def main(wanted: list[str]) -> None:
         rows = [row for name in wanted or ROWS for row in ROWS[name](bench)]
     print(_table(rows))
     (ROOT / "bench-results.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    if not wanted:
+        _into_readme(_table(rows))
     print(f"\n{sum(row.met for row in rows)} of {len(rows)} goals met; medians of {ROUNDS} rounds; bench-results.json")
 
 
