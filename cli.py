@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -162,37 +162,38 @@ def _wished(
 
 
 def _render(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, as_json: bool) -> int:
-    """Makes one take a group. A take that fails does not stop the others; 1 if any failed."""
     from pipeline.make import make
 
-    failed = 0
-    for clips in groups:
-        try:
-            order, shelf = _order(space, clips, asked)
-            with _progress(order.take) as tell:
-                made = make(order, shelf, tell, force=asked.force)
-        except Exception as fault:
-            failed += 1
-            _say_failure(clips, fault, as_json)
-        else:
-            _say_made(order, made, as_json)
-    return 1 if failed else 0
+    def one(clips: tuple[Path, ...]) -> None:
+        order, shelf = _order(space, clips, asked)
+        with _progress(order.take) as tell:
+            made = make(order, shelf, tell, force=asked.force)
+        _say_made(order, made, as_json)
+
+    return _each(groups, one, as_json)
 
 
 def _preview(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, as_json: bool) -> int:
     from pipeline.make import look
 
+    def one(clips: tuple[Path, ...]) -> None:
+        order, shelf = _order(space, clips, asked)
+        with _progress(order.take) as tell:
+            plan = look(order, shelf, tell)
+        _say_plan(order, plan, as_json)
+
+    return _each(groups, one, as_json)
+
+
+def _each(groups: Sequence[tuple[Path, ...]], one: Callable[[tuple[Path, ...]], None], as_json: bool) -> int:
+    """Does one take a group. A take that fails does not stop the others; 1 if any failed."""
     failed = 0
     for clips in groups:
         try:
-            order, shelf = _order(space, clips, asked)
-            with _progress(order.take) as tell:
-                plan = look(order, shelf, tell)
+            one(clips)
         except Exception as fault:
             failed += 1
             _say_failure(clips, fault, as_json)
-        else:
-            _say_plan(order, plan, as_json)
     return 1 if failed else 0
 
 

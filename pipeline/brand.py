@@ -7,15 +7,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import tomlfile
+from pipeline.colors import LARGE_CONTRAST, TEXT_CONTRAST, Color, contrast
 from pipeline.errors import RecipeError
 from pipeline.fonts import default_fonts
 from pipeline.model import Brand, Colors
 
-Color = tuple[int, int, int]
-
 _HEX = r"^#[0-9a-fA-F]{6}$"
-_TEXT_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3 (minimum); large text and graphics need 3
-_LARGE_CONTRAST = 3.0
 _LARGEST_LOGO = 20 << 20
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -92,24 +89,12 @@ def _rgb(text: str) -> Color:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
-def contrast(a: Color, b: Color) -> float:
-    """The contrast ratio of two colors, 1..21 (WCAG 2.2, definition "contrast ratio")."""
-    light, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(color: Color) -> float:
-    """Relative luminance, 0..1 (WCAG 2.2, definition "relative luminance")."""
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 def warnings(brand: Brand) -> tuple[str, ...]:
     """A sentence for every pair of colors that is hard to read."""
     colors = brand.colors
     pairs = [
-        ("text", colors.text, _TEXT_CONTRAST),
-        ("accent", colors.accent, _LARGE_CONTRAST),
+        ("text", colors.text, TEXT_CONTRAST),
+        ("accent", colors.accent, LARGE_CONTRAST),
     ]
     return tuple(
         f"The brand's {name} color is hard to read on its background: "

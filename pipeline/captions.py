@@ -17,6 +17,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from pipeline.colors import TEXT_CONTRAST, contrast
 from pipeline.model import (
     Brand,
     CaptionRules,
@@ -542,7 +543,6 @@ def _measures(
 
 _CHAR_EM = 0.45  # the average width of a bold letter, as a share of the line height
 _EDGE = (0, 0, 0)
-_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 _INSET = 0.22  # between the text and the edge of its room, as a share of the line height: outline, shadow, descenders
 
 
@@ -593,16 +593,9 @@ def _readable(color: tuple[int, int, int]) -> tuple[int, int, int]:
     """The color, lightened until it stands out from the dark edge around it."""
     for tenths in range(10):
         red, green, blue = (round(part + (255 - part) * tenths / 10) for part in color)
-        if (_luminance(red, green, blue) + 0.05) / 0.05 >= _CONTRAST:
+        if contrast((red, green, blue), _EDGE) >= TEXT_CONTRAST:
             break
     return red, green, blue
-
-
-def _luminance(*rgb: int) -> float:
-    """Relative luminance, as WCAG 2.2 defines it."""
-    parts = (part / 255 for part in rgb)
-    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def fits(metrics: FontMetrics, shape: Format) -> Callable[[str], bool]:

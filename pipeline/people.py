@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline import tomlfile
 from pipeline.errors import RecipeError
 from pipeline.model import Person
+
+
+_ID = re.compile(r"[a-z0-9-]+")
 
 
 class _File(BaseModel):
@@ -30,10 +34,14 @@ def load(folder: Path, id: str) -> Person:
 def find(folders: Sequence[Path], id: str) -> Person:
     """The person from the first folder that knows `id`. RecipeError lists those who are known."""
     for folder in folders:
-        if re.fullmatch(r"[a-z0-9-]+", id) and (folder / f"{id}.toml").is_file():
+        if _ID.fullmatch(id) and (folder / f"{id}.toml").is_file():
             return load(folder, id)
-    known = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
-    raise RecipeError(
-        f"There is no person {id!r}.",
-        f"Known: {', '.join(known)}." if known else f'Make a file {folders[0] / "ID.toml"} with a line: name = "..."',
-    )
+    known = {path.stem for folder in folders for path in folder.glob("*.toml")}
+    raise RecipeError(f"There is no person {id!r}.", _cure(id, sorted(filter(_ID.fullmatch, known)), folders[0]))
+
+
+def _cure(id: str, known: Sequence[str], folder: Path) -> str:
+    if close := difflib.get_close_matches(id, known, n=1):
+        return f"Did you mean {close[0]!r}? Known: {', '.join(known)}."
+    make = f'Make a file {folder / "ID.toml"} with a line: name = "..." (an ID has lower-case letters, digits, dashes).'
+    return f"Known: {', '.join(known)}. {make}" if known else make

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline import tomlfile
 from pipeline.model import Recipe, TrimRules
@@ -14,6 +14,7 @@ _Format = Literal[
     "landscape", "vertical", "square", "landscape-unbranded", "vertical-unbranded", "square-unbranded"
 ]  # fmt: skip
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
+_LONGEST = 86_400  # seconds; no clip lasts longer than a day
 
 
 class _Trim(BaseModel):
@@ -25,8 +26,14 @@ class _Trim(BaseModel):
     fillers: Literal["off", "gentle", "tight"] = "gentle"
     keep_action: bool = True
     keep_everything: bool = False
-    start: float | None = Field(None, ge=0)
-    end: float | None = Field(None, gt=0)
+    start: float | None = Field(None, ge=0, le=_LONGEST)
+    end: float | None = Field(None, gt=0, le=_LONGEST)
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError("end must lie behind start")
+        return self
 
     def rules(self) -> TrimRules:
         return TrimRules(

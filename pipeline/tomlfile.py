@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,22 +31,28 @@ def read(path: Path, schema: type[M], what: str) -> M:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise RecipeError(f"{path.name} is no valid TOML: {fault}.", "Mend that line.") from fault
+    except RecursionError as fault:
+        raise RecipeError(f"{path.name} is nested too deeply for a {what}.", "Such a file has a few lines.") from fault
     try:
         return schema.model_validate(told)
     except ValidationError as fault:
-        what, cure = _worded(fault, schema, text)
-        raise RecipeError(f"{path.name}{what}", cure) from fault
+        said, cure = _worded(fault, schema, text)
+        raise RecipeError(f"{path.name}{said}", cure) from fault
 
 
 def _text(path: Path, what: str) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise RecipeError(f"{path.name} is too large for a {what}.", "Such a file has a few lines.")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors put a mark in front that TOML does not know
     except UnicodeDecodeError as fault:
         raise RecipeError(f"{path.name} is no text in UTF-8.", "Save it as UTF-8.") from fault
-    except OSError as fault:
+    except (FileNotFoundError, NotADirectoryError) as fault:
         raise RecipeError(f"There is no {what} at {path}.", _near(path)) from fault
+    except OSError as fault:
+        raise RecipeError(
+            f"The {what} at {path} cannot be read.", "It has to be a file, and you need the right to read it."
+        ) from fault
 
 
 def _near(path: Path) -> str:
@@ -60,28 +67,58 @@ def _worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple
     where = _line(text, keys)
     name = ".".join(keys)
     if error["type"] == "extra_forbidden":
-        known = _known(schema, keys[:-1])
-        meant = difflib.get_close_matches(keys[-1], known, n=1)
-        return f"{where}: there is no key {name!r}.", (
-            f"Did you mean {meant[0]!r}?" if meant else f"Known keys: {', '.join(known)}."
-        )
+        return f"{where}: there is no key {name!r}.", _meant(schema, keys)
     if error["type"] == "missing":
         return f": the key {name!r} is missing.", f"Add a line: {keys[-1]} = ..."
     message = error["msg"].removeprefix("Value error, ")
     return f"{where}: {name} = {error['input']!r} is wrong.", f"{message[0].upper()}{message[1:]}."
 
 
-def _known(schema: type[BaseModel], keys: list[str]) -> list[str]:
+def _meant(schema: type[BaseModel], keys: list[str]) -> str:
+    """What was probably meant: a key like it, the table in which it belongs, else all that may stand there."""
+    known = _known(schema, keys[:-1])
+    if close := difflib.get_close_matches(keys[-1], known, n=1):
+        return f"Did you mean {close[0]!r}?"
+    for table in _tables(schema):
+        if keys[-1] in _known(schema, [table]):
+            return f"It belongs under [{table}]."
+    if len(keys) > 1 and keys[-1] in _known(schema, []):
+        return "It belongs at the top of the file, above the first [table]."
+    return f"Known keys: {', '.join(known)}."
+
+
+def _known(schema: type[BaseModel], keys: Sequence[str]) -> list[str]:
     at: Any = schema
     for key in keys:
         at = at.model_fields[key].annotation
-    return [field.alias or name for name, field in at.model_fields.items()]
+    return list(at.model_fields)
+
+
+def _tables(schema: type[BaseModel]) -> list[str]:
+    """The keys of a schema that hold keys of their own."""
+    return [name for name, field in schema.model_fields.items() if hasattr(field.annotation, "model_fields")]
 
 
 def _line(text: str, keys: list[str]) -> str:
     """In which line a key stands; "" where it cannot be found."""
-    names = [key for key in keys if not key.isdigit()]
+    wanted = [key for key in keys if not key.isdigit()]
+    return next((f", line {number}" for number, path in _assignments(text) if path == wanted), "")
+
+
+def _assignments(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Every line that gives a key a value or opens a table, with the key's path; text in triple quotes is passed over."""
+    table: list[str] = []
+    inside = ""  # the quotes that are open
     for number, line in enumerate(text.splitlines(), start=1):
-        if names and re.match(rf"\s*[\"']?{re.escape(names[-1])}[\"']?\s*=", line):
-            return f", line {number}"
-    return ""
+        if inside:
+            inside = "" if inside in line else inside
+        elif header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = _path(header[1])
+            yield number, table
+        elif key := re.match(r"""\s*([\w."' -]+?)\s*=""", line):
+            yield number, [*table, *_path(key[1])]
+            inside = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
+
+
+def _path(dotted: str) -> list[str]:
+    return [part.strip(" \t\"'") for part in dotted.split(".")]

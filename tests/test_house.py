@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 # Floors from the ground up. A room imports rooms of lower floors only; rooms of one floor do not know each other.
 FLOORS: list[set[str]] = [
-    {"errors", "model", "progress"},
+    {"errors", "model", "progress", "colors"},
     {"captions", "trim", "layout", "chunks"},
     {"plan"},
     {"ffmpeg", "graph", "limits", "fonts", "shelf"},
@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"make"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-PURE = {"errors", "model", "captions", "trim", "layout", "chunks", "plan"}
+PURE = {"errors", "model", "colors", "captions", "trim", "layout", "chunks", "plan"}
 IMPURE_MODULES = {
     "os", "sys", "io", "pathlib", "shutil", "subprocess", "time", "random", "socket", "tempfile", "threading",
     "multiprocessing", "click", "av", "ffmpeg", "numpy", "PIL", "moviepy", "requests", "httpx", "urllib",
