@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from warnings import catch_warnings
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +14,8 @@ from pipeline.fonts import default_fonts
 from pipeline.model import Brand, Colors
 
 _HEX = r"^#[0-9a-fA-F]{6}$"
-_LARGEST_LOGO = 20 << 20
+_LARGEST_LOGO = 20 << 20  # bytes
+_MOST_PIXELS = 25_000_000  # of a logo, which is shown 150 wide; decoding more takes seconds and 100 MB
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
@@ -66,23 +68,35 @@ def _logo(folder: Path, name: str) -> Path:
     from PIL import Image, UnidentifiedImageError
 
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise RecipeError(f"The logo {name!r} lies outside the brand's folder.", f"Copy it into {folder}.")
+    _inside(folder, path, f"logo {name!r}")
     try:
         if path.stat().st_size > _LARGEST_LOGO:
             raise RecipeError(f"The logo {name!r} is larger than 20 MB.", "Export it at 1000 pixels a side or less.")
-        with Image.open(path) as picture:
-            picture.verify()
+        with catch_warnings(action="ignore"), Image.open(path) as picture:  # the size is judged here
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise RecipeError(
+                    f"The logo {name!r} has {picture.width}x{picture.height} pixels, which is too large.",
+                    "Export it at 1000 pixels a side or less.",
+                )
+            picture.load()  # only what can be decoded to its end can be drawn
     except FileNotFoundError as fault:
         raise RecipeError(f"The logo {name!r} is not in {folder}.", "Copy it there, or leave out the line.") from fault
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as fault:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
         raise RecipeError(f"The logo {name!r} is no picture that can be read.", "Export it as PNG.") from fault
     return path
 
 
 def _fonts(folder: Path) -> tuple[Path, ...]:
     own = sorted(path for path in (folder / "fonts").glob("*") if path.suffix.lower() in {".ttf", ".otf"})
+    for path in own:
+        _inside(folder, path, f"font {path.name!r}")
     return tuple(own) or default_fonts()
+
+
+def _inside(folder: Path, path: Path, what: str) -> None:
+    """A brand comes from somebody else: it may use its own files, and no others of this machine."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RecipeError(f"The {what} lies outside the brand's folder.", f"Copy it into {folder}.")
 
 
 def _rgb(text: str) -> Color:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     M = TypeVar("M", bound=BaseModel)
 
-_LARGEST = 1 << 20
+_LARGEST = 1 << 20  # bytes
+_SHOWN = 60  # characters of a wrong value
 
 
 def read(path: Path, schema: type[M], what: str) -> M:
@@ -70,8 +71,16 @@ def _worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple
         return f"{where}: there is no key {name!r}.", _meant(schema, keys)
     if error["type"] == "missing":
         return f": the key {name!r} is missing.", f"Add a line: {keys[-1]} = ..."
+    if error["type"] == "model_type":
+        return f"{where}: {name} = {_short(error['input'])} is wrong.", f"It is a table: put its keys under [{name}]."
     message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {name} = {error['input']!r} is wrong.", f"{message[0].upper()}{message[1:]}."
+    return f"{where}: {name} = {_short(error['input'])} is wrong.", f"{message[0].upper()}{message[1:]}."
+
+
+def _short(value: object) -> str:
+    """A value as it is shown in an error: a script that is too long is not said whole."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _meant(schema: type[BaseModel], keys: list[str]) -> str:
