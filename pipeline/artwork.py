@@ -5,6 +5,8 @@ lower third, bumper, end card, logo, and the title on a thumbnail.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from pipeline import fonts
-from pipeline.model import Brand, Person
+from pipeline.model import Brand, FontMetrics, Person
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -23,6 +25,7 @@ Color = tuple[int, int, int]
 
 _PLATE_ALPHA = 225  # of 255: the picture shines through a little, and the text still has its contrast
 _LEADING = 1.22  # line height, in font sizes
+_FINE = 4  # text is set in quarters of a pixel: at whole ones small letters stand unevenly
 _SMALLEST = 0.45  # of the size that is wanted; what is still too wide is cut with an ellipsis
 _ELLIPSIS = "…"
 
@@ -36,6 +39,7 @@ class Line:
     color: Color
     bold: bool = False
     lines: int = 1
+    above: int = 0  # pixels of room to the paragraph before
 
 
 def logo(path: Path, size: Size) -> Image.Image:
@@ -58,8 +62,8 @@ def lower_third(brand: Brand, person: Person, size: Size) -> Image.Image:
     ImageDraw.Draw(canvas).rectangle((0, 0, bar - 1, height), fill=(*brand.colors.accent, 255))
     lines = [
         Line(person.name, round(42 * unit), brand.colors.text, bold=True),
-        Line(person.title, round(26 * unit), brand.colors.text),
-        Line(person.disclosure, round(22 * unit), brand.colors.accent),
+        Line(person.title, round(26 * unit), brand.colors.text, above=round(2 * unit)),
+        Line(person.disclosure, round(22 * unit), brand.colors.accent, above=round(3 * unit)),
     ]
     left = bar + round(24 * unit)
     _set(canvas, brand, lines, (left, 0, width - round(20 * unit), height))
@@ -69,21 +73,19 @@ def lower_third(brand: Brand, person: Person, size: Size) -> Image.Image:
 def bumper(brand: Brand, title: str, size: Size) -> Image.Image:
     """The title, large, under a short bar in the accent color, and the brand's name."""
     canvas = Image.new("RGBA", size)
-    unit = min(size[0] / 1400, size[1] / 420) if size[0] > size[1] else size[0] / 900
-    bar = (0, 0, round(120 * unit), round(10 * unit))
-    ImageDraw.Draw(canvas).rectangle(bar, fill=(*brand.colors.accent, 255))
+    unit = min(size[0] / 900, size[1] / 420)
+    told = bool(_drawable(title, brand))  # a title that the font cannot draw is none
+    rows = 4 if size[1] > size[0] / 2 else 3
     lines = [
-        Line(
-            title or brand.title,
-            round(92 * unit),
-            brand.colors.text,
-            bold=True,
-            lines=4 if size[1] > size[0] / 2 else 3,
-        ),
-        Line(brand.title if title else "", round(36 * unit), brand.colors.accent),
+        Line(title if told else brand.title, round(96 * unit), brand.colors.text, bold=True, lines=rows),
+        Line(brand.title if told else "", round(40 * unit), brand.colors.accent, above=round(22 * unit)),
     ]
-    edge = round(8 * unit)  # room for the shadow
-    _set(canvas, brand, lines, (0, bar[3] + round(20 * unit), size[0] - edge, size[1] - edge), middle=False)
+    edge, bar, gap = round(12 * unit), round(10 * unit), round(26 * unit)  # edge: room for the shadow
+    box = (edge, edge + bar + gap, size[0] - edge, size[1] - edge - bar)
+    top = _set(canvas, brand, lines, box) - bar - gap
+    ImageDraw.Draw(canvas).rectangle(
+        (edge, top, edge + round(120 * unit) - 1, top + bar - 1), fill=(*brand.colors.accent, 255)
+    )
     return _with_shadow(canvas)
 
 
@@ -95,8 +97,8 @@ def end_card(brand: Brand, person: Person | None, size: Size) -> Image.Image:
     who = " · ".join(text for text in ((person.name, person.disclosure) if person else ()) if text)
     lines = [
         Line(brand.title, round(52 * unit), brand.colors.text, bold=True),
-        Line(brand.closing_line, round(28 * unit), brand.colors.accent),
-        Line(who, round(24 * unit), brand.colors.text, lines=2 if size[1] > 200 else 1),
+        Line(brand.closing_line, round(28 * unit), brand.colors.accent, above=round(2 * unit)),
+        Line(who, round(24 * unit), brand.colors.text, lines=2 if size[1] > 200 else 1, above=round(8 * unit)),
     ]
     edge = round(36 * unit)
     _set(canvas, brand, lines, (edge, 0, size[0] - edge, size[1]), centered=True)
@@ -152,35 +154,65 @@ def _set(
     box: tuple[int, int, int, int],
     *,
     centered: bool = False,
-    middle: bool = True,
     bottom: bool = False,
-) -> None:
-    """Sets paragraphs into a box, smaller where they would not fit, and never outside of it."""
+) -> int:
+    """Sets paragraphs into the middle of a box, or at its bottom: smaller where they would not fit, and never outside.
+
+    Returns where the text begins, in pixels from the top of the canvas.
+    """
     left, top, right, low = box
     shown = [line for line in lines if _drawable(line.text, brand)]
     scale = 1.0
     while True:
         laid = [row for line in shown for row in _laid(line, brand, right - left, scale)]
-        height = sum(round(font.size * _LEADING) for _, font, _ in laid)
+        height = sum(row.above + row.step for row in laid)
         if height <= low - top or scale <= _SMALLEST:
             break
         scale *= 0.92
-    y = low - height if bottom else top + max(0, (low - top - height) // 2) if middle else top
-    pen = ImageDraw.Draw(canvas)
-    for text, font, color in laid:
-        step = round(font.size * _LEADING)
-        x = left + (right - left - font.getlength(text)) / 2 if centered else left
-        pen.text((x, y + step / 2), text, font=font, fill=(*color, 255), anchor="lm")
-        y += step
+    y = start = max(0, low - height if bottom else top + max(0, (low - top - height) // 2))
+    for number, row in enumerate(laid):
+        y += row.above if number else 0
+        x = left + round((right - left - row.width) / 2) if centered else left
+        _write(canvas, row, x, y)
+        y += row.step
+    return start
 
 
-def _laid(line: Line, brand: Brand, width: int, scale: float) -> list[tuple[str, FreeTypeFont, Color]]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Text on one line. The font is `_FINE` times as large as it is shown."""
+
+    text: str
+    font: FreeTypeFont
+    color: Color
+    above: int
+
+    @property
+    def step(self) -> int:
+        return round(self.font.size / _FINE * _LEADING)
+
+    @property
+    def width(self) -> float:
+        return self.font.getlength(self.text) / _FINE
+
+
+def _write(canvas: Image.Image, row: _Row, x: int, y: int) -> None:
+    size = (min(math.ceil(row.width) + row.step, canvas.width - x), row.step)  # room for what leans out of its width
+    mask = Image.new("L", (size[0] * _FINE, size[1] * _FINE))
+    ImageDraw.Draw(mask).text((0, mask.height / 2), row.text, font=row.font, fill=255, anchor="lm")
+    ink = Image.new("RGBA", size, (*row.color, 255))
+    ink.putalpha(mask.reduce(_FINE))
+    canvas.alpha_composite(ink, (x, y))
+
+
+def _laid(line: Line, brand: Brand, width: int, scale: float) -> list[_Row]:
     """The rows of a paragraph: at its size where they are few enough, else smaller, at last cut short."""
+    width *= _FINE
     text = _drawable(line.text, brand)
     path = (fonts.bold if line.bold else fonts.regular)(brand.fonts, brand.font)
     size = line.size * scale
     while True:
-        font = ImageFont.truetype(str(path), max(8, round(size)))
+        font = ImageFont.truetype(str(path), max(8, round(size)) * _FINE)
         rows = _wrapped(text, font, width)
         if len(rows) <= line.lines or size < line.size * _SMALLEST:
             break
@@ -189,7 +221,7 @@ def _laid(line: Line, brand: Brand, width: int, scale: float) -> list[tuple[str,
         rows = _balanced(rows, font, width)
     else:
         rows = [*rows[: line.lines - 1], _cut(" ".join(rows[line.lines - 1 :]), font, width)]
-    return [(row, font, line.color) for row in rows]
+    return [_Row(row, font, line.color, 0 if number else line.above) for number, row in enumerate(rows)]
 
 
 def _wrapped(text: str, font: FreeTypeFont, width: int) -> list[str]:
@@ -233,6 +265,11 @@ def _cut(text: str, font: FreeTypeFont, width: int) -> str:
 
 def _drawable(text: str, brand: Brand) -> str:
     """The text without what the font cannot draw: a name without its emoji is better than one with a box."""
-    known = fonts.metrics(brand.fonts, brand.font)
-    missing = set(known.missing(text))
+    missing = set(_metrics(brand.fonts, brand.font).missing(text))
     return " ".join("".join(c for c in text if c not in missing and (c.isprintable() or c.isspace())).split())
+
+
+@functools.lru_cache(maxsize=4)
+def _metrics(paths: tuple[Path, ...], family: str) -> FontMetrics:
+    """Read once: a graphic asks for every line of text, and reading a font takes 40 ms."""
+    return fonts.metrics(paths, family)

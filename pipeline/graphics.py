@@ -19,8 +19,9 @@ from pipeline.shelf import Store, fingerprint
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_VERSION = 2  # of the design; a new one draws everything anew
+_VERSION = 3  # of the design; a new one draws everything anew
 _IN, _OUT = 0.30, 0.25  # seconds of fading in and out
+_PNG = ("-pred", "up", "-compression_level", "1")  # a third of the work of the default, for a third more bytes
 
 
 def draw(plan: Plan, variant: Variant, brand: Brand, person: Person | None, store: Store) -> Mapping[str, Path]:
@@ -93,7 +94,8 @@ def _animated(picture: Image, frames: int, fps: Fraction) -> Iterator[bytes]:
 def _write(frames: Iterator[bytes], size: tuple[int, int], fps: Fraction, out: Path) -> None:
     rate = f"{fps.numerator}/{fps.denominator}"
     source = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", f"{size[0]}x{size[1]}", "-r", rate, "-i", "pipe:0"]
-    ffmpeg.run([*source, "-c:v", "png", "-pix_fmt", "rgba", "-fflags", "+bitexact", f"file:{out}"], feed=frames)
+    target = ["-c:v", "png", *_PNG, "-pix_fmt", "rgba", "-fflags", "+bitexact", f"file:{out}"]
+    ffmpeg.run([*source, *target], feed=frames)
 
 
 def _hash(path: Path) -> str:

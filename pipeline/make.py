@@ -104,6 +104,7 @@ def _decide(order: Order, found: Sequence[Found], shelf: Shelf) -> Plan:
             fps=fps,
             frames=plan.grid_frames(each.clip, fps),
             clip=number,
+            language=each.transcript.language,
         )
     ]
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)

@@ -13,7 +13,6 @@ from pipeline import tomlfile
 from pipeline.errors import RecipeError
 from pipeline.model import Person
 
-
 _ID = re.compile(r"[a-z0-9-]+")
 
 

@@ -18,7 +18,7 @@ _LOOKED_AT = 12  # pictures, spread over what is kept
 _CANDIDATES = 3
 _SECONDS = 120
 _QUALITY = 90  # JPEG
-_VERSION = 2
+_VERSION = 3
 
 Look = Callable[[Clip, Sequence[int]], Sequence[Still]]
 

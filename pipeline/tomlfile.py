@@ -115,7 +115,7 @@ def _line(text: str, keys: list[str]) -> str:
 
 
 def _assignments(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Every line that gives a key a value or opens a table, with the key's path; text in triple quotes is passed over."""
+    """The lines that give a key a value or open a table, with the key's path. Text in triple quotes is passed over."""
     table: list[str] = []
     inside = ""  # the quotes that are open
     for number, line in enumerate(text.splitlines(), start=1):

@@ -76,6 +76,30 @@ def test_a_logo_that_links_out_of_the_folder_is_refused(tmp_path):
         brand.load(_brand(folder, 'logo = "logo.png"'))
 
 
+def test_a_font_that_links_out_of_the_folder_is_refused(tmp_path):
+    folder = tmp_path / "brand"
+    (folder / "fonts").mkdir(parents=True)
+    (tmp_path / "secret.ttf").write_bytes(brand.load(DEFAULT).fonts[0].read_bytes())
+    (folder / "fonts" / "a.ttf").symlink_to(tmp_path / "secret.ttf")
+    with pytest.raises(RecipeError, match=r"font 'a.ttf' lies outside the brand's folder"):
+        brand.load(_brand(folder, ""))
+
+
+@pytest.mark.parametrize("name", ["logo.png", "logo.jpg"])
+def test_a_logo_that_was_cut_off_is_refused_before_anything_is_drawn(name, tmp_path):
+    path = tmp_path / name
+    Image.effect_noise((300, 200), 90).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(RecipeError, match="no picture that can be read"):
+        brand.load(_brand(tmp_path, f'logo = "{name}"'))
+
+
+def test_a_logo_of_too_many_pixels_is_refused(tmp_path):
+    Image.new("1", (12_000, 9_000)).save(tmp_path / "big.png")
+    with pytest.raises(RecipeError, match="12000x9000 pixels, which is too large"):
+        brand.load(_brand(tmp_path, 'logo = "big.png"'))
+
+
 def test_an_unknown_brand_is_answered_with_the_known_ones(tmp_path):
     with pytest.raises(RecipeError, match="Known: default"):
         Workspace(tmp_path).brand("../../etc")

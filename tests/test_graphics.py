@@ -131,6 +131,26 @@ def test_what_the_font_cannot_draw_is_left_out():
     assert np.array_equal(np.asarray(plain), np.asarray(with_emoji))
 
 
+@pytest.mark.parametrize("title", ["平和 🎬", "", "\x00"])
+def test_a_title_that_cannot_be_drawn_leaves_the_brands_own_large(title):
+    plain = np.asarray(artwork.bumper(BRAND, BRAND.title, (1400, 420)))
+    shown = np.asarray(artwork.bumper(BRAND, title, (1400, 420)))
+    big, small = (
+        np.flatnonzero(((p[..., :3].min(axis=2) > 200) & (p[..., 3] > 128)).any(axis=1)) for p in (shown, plain)
+    )
+    assert big[-1] - big[0] >= small[-1] - small[0] > 50
+
+
+@pytest.mark.parametrize("shape", FORMATS, ids=lambda shape: shape.name)
+def test_a_short_title_stands_large_in_the_middle_of_the_bumper(shape):
+    rect = layout.ink("bumper", shape)
+    picture = np.asarray(artwork.bumper(BRAND, "The most creative way to destroy a server", (rect.width, rect.height)))
+    letters = (picture[..., :3].min(axis=2) > 200) & (picture[..., 3] > 128)
+    rows, columns = np.flatnonzero(letters.any(axis=1)), np.flatnonzero(letters.any(axis=0))
+    assert abs((rows[0] + rows[-1]) / 2 / rect.height - 0.5) < 0.12
+    assert columns[-1] - columns[0] > 0.6 * min(rect.width, 900)
+
+
 def test_the_logo_keeps_its_shape():
     assert BRAND.logo is not None
     ink = _ink(artwork.logo(BRAND.logo, (300, 300)))
