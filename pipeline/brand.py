@@ -8,7 +8,7 @@ from warnings import catch_warnings
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import tomlfile
-from pipeline.colors import LARGE_CONTRAST, TEXT_CONTRAST, Color, contrast
+from pipeline.colors import TEXT_CONTRAST, Color, contrast
 from pipeline.errors import RecipeError
 from pipeline.fonts import default_fonts
 from pipeline.model import Brand, Colors
@@ -106,13 +106,10 @@ def _rgb(text: str) -> Color:
 def warnings(brand: Brand) -> tuple[str, ...]:
     """A sentence for every pair of colors that is hard to read."""
     colors = brand.colors
-    pairs = [
-        ("text", colors.text, TEXT_CONTRAST),
-        ("accent", colors.accent, LARGE_CONTRAST),
-    ]
+    pairs = [("text", colors.text), ("accent", colors.accent)]  # both are used for small letters
     return tuple(
         f"The brand's {name} color is hard to read on its background: "
-        f"contrast {contrast(color, colors.background):.1f}, {least:g} is wanted (WCAG)."
-        for name, color, least in pairs
-        if contrast(color, colors.background) < least
+        f"contrast {contrast(color, colors.background):.1f}, {TEXT_CONTRAST:g} is wanted (WCAG)."
+        for name, color in pairs
+        if contrast(color, colors.background) < TEXT_CONTRAST
     )

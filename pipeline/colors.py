@@ -4,8 +4,7 @@ from __future__ import annotations
 
 Color = tuple[int, int, int]  # sRGB, 0..255 each
 
-TEXT_CONTRAST = 4.5  # success criterion 1.4.3 (minimum)
-LARGE_CONTRAST = 3.0  # the same, for large text; and 1.4.11, for graphics
+TEXT_CONTRAST = 4.5  # success criterion 1.4.3 (minimum), for text that is not large
 
 
 def contrast(a: Color, b: Color) -> float:
