@@ -80,8 +80,8 @@ def test_captions_stand_where_they_should_and_nowhere_else(name, made, plan):
     bare = _between(plan, variant)
     pictures = watching.frames(Path(made["videos"][name]), middle | bare)
     assert middle and bare
-    assert all(watching.bright(pictures[n], variant.format.captions) > 0.006 for n in middle)
-    assert all(watching.bright(pictures[n], variant.format.captions) < 0.003 for n in bare)
+    assert all(watching.bright(pictures[n], variant.format.captions) > 0.003 for n in middle)
+    assert all(watching.bright(pictures[n], variant.format.captions) < 0.002 for n in bare)
 
 
 def _between(plan: Plan, variant: Variant) -> set[int]:
