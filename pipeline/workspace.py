@@ -47,7 +47,7 @@ class Workspace:
         """
         path = Path(named)
         taken = shelf.owner_of(self.output / named) if path.name == named and not path.exists() else ""
-        return tuple(Path(line) for line in taken.split("\0")) if taken else (path,)
+        return tuple(Path(line) for line in taken.split("\0")) if taken else (path.absolute(),)
 
     def _asset(self, kind: str, name: str) -> Path:
         roots = [self.root / "assets" / kind, product_assets() / kind]

@@ -45,6 +45,13 @@ def test_awkward_input_becomes_a_video(kind, candid, tmp_path):
     assert _aspect_is_right(video)
 
 
+def test_a_clip_is_found_from_the_folder_one_is_in(candid, tmp_path, monkeypatch):
+    clip = AWKWARD["mono"](tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = candid("render", "--unbranded", clip.name)
+    assert said.status == 0, said.err
+
+
 def test_damaged_pictures_are_noted(candid, tmp_path):
     (take,) = candid("render", "--json", "--unbranded", AWKWARD["broken packets"](tmp_path)).takes
     report = json.loads(Path(take["report"]).read_text())
