@@ -1,0 +1,97 @@
+"""The front door: exit statuses, errors in words, and answers for programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+from tests.conftest import run_candid
+
+
+def test_doctor_says_what_works_and_the_cure_for_what_does_not(candid):
+    said = candid("doctor")
+    assert said.status == 0
+    assert "ok   ffmpeg: ffmpeg version" in said.out
+    assert "transcriber auto:" in said.out
+    lacks = [line for line in said.out.splitlines() if line.startswith("lack")]
+    cures = [line for line in said.out.splitlines() if line.startswith("     ")]
+    assert len(lacks) == len(cures)
+
+
+def test_doctor_answers_programs(candid):
+    findings = json.loads(candid("doctor", "--json").out)["findings"]
+    assert {"name", "ok", "says", "cure", "essential"} == set(findings[0])
+
+
+def test_doctor_fails_where_no_video_can_be_made(candid, monkeypatch):
+    from pipeline import doctor
+
+    monkeypatch.setattr(doctor.ffmpeg, "filters", lambda: frozenset({"overlay"}))
+    said = candid("doctor")
+    assert said.status == 1
+    assert "lacks ass" in said.out and "pip install" in said.out
+
+
+def test_models_are_listed(candid):
+    assert "candid models download NAME" in candid("models", "list").out
+    assert json.loads(candid("models", "list", "--json").out)["models"][0]["name"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["render"], 2, "Missing argument"),
+        (["render", "x.mp4", "--fit", "stretch"], 2, "Invalid value"),
+        (["render", "x.mp4", "--start", "5", "--end", "2"], 2, "--end must lie behind --start"),
+        (["render", "nowhere.mp4"], 1, "There is no file nowhere.mp4."),
+        (["render", "x.mp4", "-r", "none"], 1, "There is no recipe at"),
+        (["render", "x.mp4", "--as", "nobody"], 1, "There is no person 'nobody'."),
+        (["models", "download", "nope"], 1, "There is no model 'nope'."),
+        (["destroy"], 2, "No such command"),
+    ],
+)
+def test_wrong_use_is_answered_in_words(arguments, status, says, candid, tmp_path):
+    said = candid(*arguments)
+    assert said.status == status
+    assert says in said.err
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_workspace_that_is_not_there(tmp_path):
+    said = run_candid(tmp_path / "nowhere", "doctor")
+    assert said.status == 1 and "There is no folder" in said.err
+
+
+def test_a_failure_keeps_the_promised_json(candid):
+    (take,) = candid("render", "nowhere.mp4", "--json").takes
+    promised = {
+        "clip",
+        "clips",
+        "take",
+        "status",
+        "folder",
+        "videos",
+        "captions",
+        "words",
+        "plan",
+        "thumbnail",
+        "report",
+    }
+    assert set(take) == promised | {"error"}
+    assert take["status"] == "failed" and take["error"]["do"]
+
+
+def test_what_nobody_foresaw_is_a_sentence_and_debug_brings_the_traceback(monkeypatch, tmp_path):
+    def broken(*arguments):
+        raise ZeroDivisionError("surprise")
+
+    monkeypatch.setattr("pipeline.doctor.examine", broken)
+    quiet = run_candid(tmp_path, "doctor")
+    assert quiet.status == 1
+    assert "did not foresee (ZeroDivisionError: surprise)" in quiet.err and "CANDID_DEBUG=1" in quiet.err
+    monkeypatch.setenv("CANDID_DEBUG", "1")
+    loud = CliRunner().invoke(cli.main, ["--workspace", str(tmp_path), "doctor"])
+    assert isinstance(loud.exception, ZeroDivisionError)
