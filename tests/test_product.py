@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,11 @@ def test_captions_stand_where_they_should_and_nowhere_else(name, made, plan):
 
 
 def _between(plan: Plan, variant: Variant) -> set[int]:
-    """Frames of footage in which nobody speaks and nothing white flies about, well away from any caption."""
+    """Frames in which nobody speaks, well away from any caption, before white piano keys lie about."""
     at = variant.opening.frames if variant.opening else 0
     calm: list[int] = []
-    for piece in plan.kept:
-        calm += range(at + 5, at + piece.frames - 5) if piece.reason.startswith("speech") else ()
+    for piece in takewhile(lambda piece: piece.reason.startswith("speech"), plan.kept):
+        calm += range(at + 5, at + piece.frames - 5)
         at += piece.frames
     shown = {n for cue in variant.cues for n in range(cue.start - 3, cue.end + 3)}
     return set([n for n in calm if n not in shown][::3])
