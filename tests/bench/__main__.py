@@ -26,7 +26,7 @@ from tests.words import BARS, SAID, plain
 MEDIA = Path(os.environ.get("CANDID_MEDIA", ROOT.parent / "shared" / "media"))
 CANDID = str(Path(sys.executable).with_name("candid"))
 QUALITY = Quality()
-ROUNDS = 2
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
