@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import sys
 import threading
 from functools import partial
+from http.client import HTTPException
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,6 +59,7 @@ def test_auto_takes_whisper_once_its_model_is_here(nothing_here):
 
 
 def test_a_language_that_nobody_here_knows_gets_no_captions(nothing_here):
+    assert transcribers.choose("auto", "en-US").engine.name == "pocketsphinx"
     choice = transcribers.choose("auto", "de")
     assert choice.engine.transcribe(Sound(Path("x"), 16000, 1, 0, "<i2"), Hints("de"), print).words == ()
     assert "pocketsphinx does not know the language de" in choice.why
@@ -147,6 +152,16 @@ def test_a_text_that_cannot_fit_is_laid_evenly(tmp_path):
     assert _in_order(found, _silence(tmp_path, 1))
 
 
+@pytest.mark.slow
+def test_a_text_that_does_not_fit_is_laid_where_somebody_speaks(tmp_path):
+    speech = (Span(1000, 2000), Span(5000, 6000))
+    text = "not one of these many many words was ever said by anybody in here " * 20
+    found = transcribers.align(_silence(tmp_path, 8), text, "en", speech)
+    assert len(found.words) > 200
+    assert all(any(s.start_ms <= word.start_ms <= s.end_ms for s in speech) for word in found.words)
+    assert found.words[0].start_ms == 1000 and found.words[-1].end_ms >= 5990
+
+
 def _silence(folder: Path, seconds: int) -> Sound:
     path = folder / "silence.raw"
     path.write_bytes(bytes(32000 * seconds))
@@ -167,6 +182,27 @@ def test_segments_hold_all_speech_in_order_and_do_not_overlap(found):
     parts = pocketsphinx.segments(speech, at + 500)
     assert all(a.end_ms <= b.start_ms for a, b in itertools.pairwise(parts))
     assert all(any(part.start_ms <= span.start_ms and span.end_ms <= part.end_ms for part in parts) for span in speech)
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=9), st.integers(0, 70_000))
+def test_long_speech_is_cut_into_pieces_that_lie_end_to_end(tmp_path_factory, loudness, start):
+    path = tmp_path_factory.getbasetemp() / "long.raw"
+    path.write_bytes(b"".join(bytes([0, level // 8]) * 160_000 for level in loudness))
+    sound = Sound(path, 16000, 1, 160_000 * len(loudness), "<i2")
+    whole = Span(min(start, sound.samples // 16 - 1), sound.samples // 16)
+    pieces = pocketsphinx.breathed(sound, [whole])
+    assert (pieces[0].start_ms, pieces[-1].end_ms) == (whole.start_ms, whole.end_ms)
+    assert all(a.end_ms == b.start_ms for a, b in itertools.pairwise(pieces))
+    assert all(0 < piece.ms <= 15_600 for piece in pieces)
+
+
+def test_long_speech_is_cut_where_it_is_quiet(tmp_path):
+    samples = np.full(16000 * 25, 8000, "<i2")
+    samples[16000 * 12 : 16000 * 12 + 8000] = 3
+    (tmp_path / "long.raw").write_bytes(samples.tobytes())
+    sound = Sound(tmp_path / "long.raw", 16000, 1, len(samples), "<i2")
+    first, second = pocketsphinx.breathed(sound, [Span(0, 25_000)])
+    assert 12_000 < first.end_ms == second.start_ms < 12_500
 
 
 @pytest.mark.parametrize(
@@ -234,11 +270,13 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     torch.manual_seed(1)
     dims = ModelDimensions(
         n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=2,
-        n_vocab=51865, n_text_ctx=448, n_text_state=32, n_text_head=2, n_text_layer=2,
+        n_vocab=51865, n_text_ctx=24, n_text_state=32, n_text_head=2, n_text_layer=2,
     )  # fmt: skip
     model = Whisper(dims)
-    for weights in model.parameters():  # some are whatever lay in memory, at times no number at all
-        torch.nn.init.normal_(weights, std=0.1)
+    # It is made of whatever lay in memory, which at times is no number at all.
+    torch.nn.init.normal_(model.decoder.positional_embedding, std=0.01)
+    # A model that doubts tries again and again: this one is sure of what it says, and says little (n_text_ctx).
+    torch.nn.init.normal_(model.decoder.token_embedding.weight, std=4.0)
     folder = tmp_path_factory.mktemp("models")
     torch.save({"dims": dims.__dict__, "model_state_dict": model.state_dict()}, folder / "tiny.pt")
     return folder
@@ -250,62 +288,153 @@ def test_whisper_loads_a_checkpoint_and_times_words(language, tiny_checkpoint, m
     monkeypatch.setenv("CANDID_MODELS", str(tiny_checkpoint))
     chance = np.random.default_rng(1)
     path = tmp_path / "sound.raw"
-    path.write_bytes((chance.standard_normal(16000 * 4) * 3000).astype("<i2").tobytes())
-    sound = Sound(path, 16000, 1, 64000, "<i2")
+    path.write_bytes((chance.standard_normal(16000) * 3000).astype("<i2").tobytes())
+    sound = Sound(path, 16000, 1, 16000, "<i2")
     engine = transcribers.choose("whisper:tiny").engine
-    found = engine.transcribe(sound, Hints(language, ("Zephyr",), (Span(0, 4000),)), lambda done: None)
+    found = engine.transcribe(sound, Hints(language, ("Zephyr",), (Span(0, 1000),)), lambda done: None)
     assert (found.engine, found.model, found.draft) == ("whisper", "tiny", False)
     assert found.language
+    assert found.words
     assert _in_order(found, sound)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_told_with_the_cure(monkeypatch, tmp_path):
     monkeypatch.setenv("CANDID_MODELS", str(tmp_path))
     (tmp_path / "tiny.pt").write_bytes(b"no model")
-
-    def load_model(*arguments, **options):
-        raise RuntimeError("not a checkpoint")
-
-    double = type("Double", (), {"load_model": staticmethod(load_model)})
-    monkeypatch.setitem(__import__("sys").modules, "whisper", double)
-    monkeypatch.setitem(__import__("sys").modules, "torch", type("Torch", (), {"inference_mode": lambda: None}))
     with pytest.raises(TranscriberError, match="candid models download tiny"):
         whisper.Engine("tiny").transcribe(_silence(tmp_path, 1), Hints(), lambda done: None)
+
+
+@pytest.mark.slow
+def test_whisper_is_asked_for_languages_that_it_knows(tiny_checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv("CANDID_MODELS", str(tiny_checkpoint))
+    with pytest.raises(TranscriberError, match="does not know the language klingon"):
+        whisper.Engine("tiny").transcribe(_silence(tmp_path, 1), Hints("klingon"), lambda done: None)
+
+
+# --- faster-whisper, by a double: its models cannot be made here ------------------------------------------------------
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """A double of faster-whisper: two segments, the second in a loop over silence; a download that breaks off."""
+
+    class Model:
+        def __init__(self, folder, **options):
+            assert Path(folder).is_dir() and options["device"] == "cpu"
+
+        def transcribe(self, samples, **options):
+            assert samples.dtype == np.float32 and samples.ndim == 1 and options["language"] == "en"
+            said = (
+                [(" Hello,", 0.1, 0.4), (" there.", 0.4, 0.9)],
+                [(" bye", 6 + n / 10, 6.1 + n / 10) for n in range(9)],
+            )
+            return (_segment(words) for words in said), SimpleNamespace(language="en")
+
+    def download_model(name, output_dir):
+        Path(output_dir).mkdir(parents=True)
+        (Path(output_dir) / "model.bin").touch()
+        if name == "base":
+            raise RuntimeError("the line went dead")
+
+    for name, content in (
+        ("faster_whisper", {"WhisperModel": Model}),
+        ("faster_whisper.utils", {"download_model": download_model}),
+    ):
+        module = ModuleType(name)
+        module.__spec__ = ModuleSpec(name, None)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def _segment(words):
+    heard = [SimpleNamespace(word=text, start=start, end=end, probability=0.9) for text, start, end in words]
+    return SimpleNamespace(words=heard, end=words[-1][2])
+
+
+def test_faster_whisper_says_words_without_what_it_invents(double, nothing_here, tmp_path):
+    models.download("faster-whisper:tiny", lambda done: None)
+    engine = transcribers.choose("faster-whisper:tiny").engine
+    steps: list[float] = []
+    found = engine.transcribe(_silence(tmp_path, 8), Hints("en-GB", speech=(Span(0, 1000),)), steps.append)
+    assert [(w.text, w.start_ms, w.end_ms, w.confidence) for w in found.words] == [
+        ("Hello,", 100, 400, 0.9),
+        ("there.", 400, 900, 0.9),
+    ]
+    assert (found.engine, found.model, found.language, found.draft) == ("faster-whisper", "tiny", "en", False)
+    assert steps == sorted(steps) and 0 < steps[-1] <= 1
+
+
+def test_a_faster_whisper_model_is_whole_or_not_there(double, nothing_here):
+    with pytest.raises(TranscriberError, match="the line went dead"):
+        models.download("faster-whisper:base", lambda done: None)
+    assert list(nothing_here.iterdir()) == []
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
+WEIGHTS = b"weights" * 300_000
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+
+
 @pytest.fixture
 def server(tmp_path):
-    """A real web server on loopback with one file."""
-    served = tmp_path / "served"
-    served.mkdir()
-    (served / "model.pt").write_bytes(b"weights" * 300_000)
+    """A real web server on loopback with one file, named as whisper's are; asked for "half", it breaks off there."""
+    served = tmp_path / "served" / SHA256
+    served.mkdir(parents=True)
+    (served / "tiny.pt").write_bytes(WEIGHTS)
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             """Says nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as server:
+        def do_GET(self):
+            if self.path.endswith("?half"):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(WEIGHTS)))
+                self.end_headers()
+                self.wfile.write(WEIGHTS[: len(WEIGHTS) // 2])
+            else:
+                super().do_GET()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served.parent))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/model.pt", hashlib.sha256(b"weights" * 300_000).hexdigest()
+        yield f"http://127.0.0.1:{server.server_port}/{SHA256}/tiny.pt"
         server.shutdown()
         thread.join()
 
 
 def test_a_download_is_whole_and_checked(server, tmp_path):
-    address, sha256 = server
     steps: list[float] = []
-    models.fetch(address, tmp_path / "models" / "tiny.pt", sha256=sha256, progress=steps.append)
-    assert (tmp_path / "models" / "tiny.pt").read_bytes() == b"weights" * 300_000
+    models.fetch(server, tmp_path / "models" / "tiny.pt", sha256=SHA256, progress=steps.append)
+    assert (tmp_path / "models" / "tiny.pt").read_bytes() == WEIGHTS
     assert steps[-1] == 1.0 and steps == sorted(steps)
 
 
 def test_a_damaged_download_leaves_nothing(server, tmp_path):
     with pytest.raises(TranscriberError, match="damaged"):
-        models.fetch(server[0], tmp_path / "models" / "tiny.pt", sha256="0" * 64, progress=lambda done: None)
+        models.fetch(server, tmp_path / "models" / "tiny.pt", sha256="0" * 64, progress=lambda done: None)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_models_come_from_whispers_own_table(server, nothing_here, monkeypatch):
+    import whisper as openai_whisper
+
+    monkeypatch.setitem(openai_whisper._MODELS, "tiny", server)
+    assert models.download("tiny", lambda done: None) == nothing_here / "tiny.pt"
+    assert transcribers.choose("whisper:tiny").engine.lacks() == ""
+    monkeypatch.setitem(openai_whisper._MODELS, "base", f"http://127.0.0.1:9/{SHA256}/base.pt")
+    with pytest.raises(TranscriberError, match="could not be downloaded"):
+        models.download("base", lambda done: None)
+
+
+def test_a_connection_that_breaks_leaves_nothing(server, tmp_path):
+    with pytest.raises((TranscriberError, HTTPException)):
+        models.fetch(server + "?half", tmp_path / "models" / "tiny.pt", sha256=SHA256, progress=lambda done: None)
     assert list((tmp_path / "models").iterdir()) == []
 
 

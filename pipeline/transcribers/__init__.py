@@ -12,6 +12,7 @@ from typing import Protocol
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Transcript
 from pipeline.transcribers import faster_whisper, pocketsphinx, whisper
+from pipeline.transcribers.language import code
 
 align = pocketsphinx.align
 
@@ -67,7 +68,7 @@ def choose(wanted: str, language: str | None = None) -> Choice:
     name, _, model = wanted.partition(":")
     known = engines(model or None)
     if name == "auto":
-        return _best(known, language)
+        return _best(known, code(language))
     for engine in known:
         if engine.name == name:
             return _if_ready(engine)

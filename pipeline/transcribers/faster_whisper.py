@@ -9,6 +9,7 @@ from pipeline import media
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Transcript, Word
 from pipeline.transcribers import guards, models
+from pipeline.transcribers.language import code
 
 
 class Engine:
@@ -39,7 +40,7 @@ class Engine:
             model = WhisperModel(str(models.path(self.name, self.model).parent), device="cpu", compute_type="int8")
             segments, info = model.transcribe(
                 media.samples(sound, 0, sound.samples)[:, 0],
-                language=hints.language,
+                language=code(hints.language),
                 initial_prompt=", ".join(hints.vocabulary) or None,
                 word_timestamps=True,
                 condition_on_previous_text=False,

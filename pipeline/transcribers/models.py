@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
 import os
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -71,7 +73,7 @@ def download(name: str, progress: Callable[[float], None]) -> Path:
         )
     try:
         return _whisper(rest, progress) if engine == "whisper" else _faster_whisper(rest)
-    except OSError as fault:
+    except (OSError, http.client.HTTPException) as fault:  # the latter where the connection breaks
         raise TranscriberError(
             f"The model {rest} could not be downloaded ({fault}).",
             f"Look at the connection and the space on the disk, or copy the file to {path(engine, rest)} yourself.",
@@ -108,12 +110,20 @@ def fetch(address: str, target: Path, *, sha256: str, progress: Callable[[float]
 
 
 def _faster_whisper(name: str) -> Path:
-    """The library's own downloader, into a folder beside the other models; it draws its own bar."""
+    """The library's own downloader, into a folder beside the other models; it draws its own bar.
+
+    The folder is put in its place when all of its files are there: without one, the library would fetch it unasked.
+    """
     from faster_whisper.utils import download_model
 
     target = path("faster-whisper", name)
+    draft = target.parent.with_name(f"{target.parent.name}.part-{os.getpid()}")
     try:
-        download_model(name, output_dir=str(target.parent))
-    except (RuntimeError, ValueError) as fault:
-        raise OSError(str(fault)) from fault
+        download_model(name, output_dir=str(draft))
+        shutil.rmtree(target.parent, ignore_errors=True)
+        draft.replace(target.parent)
+    except Exception as fault:  # the library's, its hub's or its HTTP client's own: they share no root
+        raise OSError(str(fault).partition("\n")[0]) from fault
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return target

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pipeline import media
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Transcript, Word
 from pipeline.transcribers import guards, models
+from pipeline.transcribers.language import code
 
 
 class Engine:
@@ -43,15 +45,15 @@ class Engine:
         import whisper
 
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", module=r"whisper\."
-            )  # for example: Triton is missing, so slower paths are used
+            # For example: Triton is missing, so slower paths are used.
+            warnings.filterwarnings("ignore", module=r"whisper\.")
+            language = _known(hints, whisper.tokenizer.LANGUAGES)
             try:
                 model = whisper.load_model(str(models.path(self.name, self.model)), device="cpu")
                 with torch.inference_mode():
                     return model.transcribe(  # type: ignore[no-any-return]
                         samples,
-                        language=hints.language,
+                        language=language,
                         initial_prompt=", ".join(hints.vocabulary) or None,
                         word_timestamps=True,
                         condition_on_previous_text=False,  # a loop in one window does not spread to the next
@@ -59,11 +61,20 @@ class Engine:
                         fp16=False,
                         verbose=None,
                     )
-            except (RuntimeError, ValueError, KeyError, OSError, EOFError) as fault:
+            except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as fault:
                 raise TranscriberError(
                     f"whisper failed with its model {self.model} ({fault}).",
                     f"Delete {models.path(self.name, self.model)} and run: candid models download {self.model}",
                 ) from fault
+
+
+def _known(hints: Hints, languages: Collection[str]) -> str | None:
+    wanted = code(hints.language)
+    if wanted is None or wanted in languages:
+        return wanted
+    raise TranscriberError(
+        f"whisper does not know the language {hints.language}.", "Name it by its code, for example: --language de"
+    )
 
 
 def _words(segment: dict[str, Any]) -> list[Word]:
