@@ -75,6 +75,8 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
                 first = decided.variants[0]
                 pictures = thumbnail.make(decided, first, kits[first.name], site, find_out.stills(desk))
         find_out.unchanged(found)
+        for store in (shelf.chunks, _drawn(shelf)):
+            store.tidy()
         return report.write(shelf, causes, decided, found, rendered, pictures, clock)
 
 
@@ -114,9 +116,13 @@ def _decide(order: Order, found: Sequence[Found], shelf: Shelf) -> Plan:
 
 
 def _kit(order: Order, decided: Plan, variant: Variant, shelf: Shelf) -> Kit:
-    """The graphics are drawn once per person and brand, so all takes share them."""
-    drawn = graphics.draw(decided, variant, order.brand, order.person, Store(shelf.folder.parent / ".drawn", ".mov"))
+    drawn = graphics.draw(decided, variant, order.brand, order.person, _drawn(shelf))
     return Kit(order.brand, drawn, order.brand.fonts)
+
+
+def _drawn(shelf: Shelf) -> Store:
+    """The graphics are drawn once per person and brand, so all takes share them."""
+    return Store(shelf.folder.parent / ".drawn", ".mov")
 
 
 def _render(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from fractions import Fraction
 from itertools import takewhile
@@ -146,9 +147,13 @@ def test_a_word_corrected_by_hand_makes_one_chunk_a_video_anew(workspace, made, 
     told = json.loads(original)
     told["words"][5]["text"] = "Zebra"
     words.write_text(json.dumps(told))
+    forgotten = Path(made["folder"]) / "chunks" / "forgotten.mp4"
+    forgotten.touch()
+    os.utime(forgotten, (1, 1))
     said = run_candid(workspace, "demo", "--json")
     report = json.loads(Path(said.takes[0]["report"]).read_text())
     assert said.takes[0]["status"] == "made"
+    assert not forgotten.exists(), "what nobody used for two weeks goes"
     assert 1 <= report["chunks"]["made"] <= 2 * len(plan.variants)
     assert report["chunks"]["kept"] >= report["chunks"]["made"]
     assert "Zebra" in Path(said.takes[0]["captions"]["srt"]).read_text()

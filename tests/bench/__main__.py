@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import av
 from pydantic import TypeAdapter
 
 from pipeline import ffmpeg
@@ -27,6 +28,7 @@ MEDIA = Path(os.environ.get("CANDID_MEDIA", ROOT.parent / "shared" / "media"))
 CANDID = str(Path(sys.executable).with_name("candid"))
 QUALITY = Quality()
 ROUNDS = 3
+RENDER = ("render", "bench.mp4", "--as", "speaker", "--transcriber", "pocketsphinx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class Bench:
         self.folder = folder
         self.clip = self._clip()
         self.take = folder / "output" / "bench"
+        people = folder / "assets" / "people"
+        people.mkdir(parents=True)
+        (people / "speaker.toml").write_text('name = "The speaker"\ntitle = "In the benchmark"\n')
         self.say("finding the plan")
         self.whole()
 
@@ -77,13 +82,13 @@ class Bench:
     def whole(self) -> Run:
         """The whole job with the embedded engine, from nothing."""
         run(["rm", "-rf", "output"], self.folder)
-        return self.candid("render", "bench.mp4", "--transcriber", "pocketsphinx")
+        return self.candid(*RENDER)
 
     def render(self) -> Run:
         """All that is found out and decided lies ready; what is made of it does not."""
         made = [*self.take.glob("landscape.*"), *self.take.glob("sound*"), *self.take.glob("thumbnail*")]
         run(["rm", "-rf", str(self.take / "chunks"), *map(str, made)], self.folder)
-        return self.candid("render", "bench.mp4", "--transcriber", "pocketsphinx")
+        return self.candid(*RENDER)
 
     def one_word(self) -> Run:
         """One word is corrected in words.json."""
@@ -92,7 +97,7 @@ class Bench:
         word = told["words"][len(told["words"]) // 2]
         word["text"] = "other" if word["text"] != "other" else "another"
         words.write_text(json.dumps(told))
-        return self.candid("render", "bench.mp4", "--transcriber", "pocketsphinx")
+        return self.candid(*RENDER)
 
     def bare(self) -> Run:
         """The same kept spans and the same encoder, by ffmpeg alone, in one pass; no captions, no brand."""
@@ -111,10 +116,16 @@ class Bench:
 
     def moviepy(self) -> Run:
         logo = next((ROOT / "assets" / "brands" / "default").glob("logo.png"))
-        lower = next(iter(sorted((self.folder / "output" / ".drawn").glob("*.mov"))))
+        lower = next(filter(self._is_lower_third, (self.folder / "output" / ".drawn").glob("*.mov")))
         script = [sys.executable, "-m", "tests.bench.moviepy_alone", str(self.take / "plan.json")]
         files = [str(self.folder / "moviepy.mp4"), str(default_fonts()[0]), str(logo), str(lower)]
         return run(["env", f"PYTHONPATH={ROOT}", *script, *files], self.folder)
+
+    def _is_lower_third(self, path: Path) -> bool:
+        place = next(layer.place for layer in self.plan().variants[0].layers if layer.kind == "lower_third")
+        with av.open(str(path)) as container:
+            picture = container.streams.video[0].codec_context
+            return (picture.width, picture.height) == (place.width, place.height)
 
 
 # --- the rows ---------------------------------------------------------------------------------------------------------
