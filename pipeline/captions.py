@@ -543,7 +543,7 @@ def _measures(
 
 _CHAR_EM = 0.45  # the average width of a bold letter, as a share of the line height
 _EDGE = (0, 0, 0)
-_INSET = 0.22  # between the text and the edge of its room, as a share of the line height: outline, shadow, descenders
+_INSET = 0.22  # between the text and the edge of its room, as a share of the line height: outline, descenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,7 +561,6 @@ class Style:
     accent: tuple[int, int, int]  # of the word that is being spoken
     edge: tuple[int, int, int]
     outline: float
-    shadow: float
     blur: float
     center: int
     bottom: int
@@ -582,7 +581,6 @@ def style(shape: Format, brand: Brand) -> Style:
         accent=_readable(brand.colors.accent),
         edge=_EDGE,
         outline=round(size * 0.07, 1),
-        shadow=round(size * 0.03, 1),
         blur=round(size * 0.04, 1),
         center=room.x + room.width // 2,
         bottom=room.bottom - round(size * _INSET),
@@ -676,9 +674,8 @@ def _ass_style(style: Style) -> SSAStyle:
         bold=True,
         primarycolor=Color(*style.text),
         outlinecolor=Color(*style.edge),
-        backcolor=Color(*style.edge, 96),
         outline=style.outline,
-        shadow=style.shadow,
+        shadow=0,  # behind the outline nobody sees one, and libass would draw it anew in every frame
         alignment=Alignment.BOTTOM_CENTER,
         marginl=0,
         marginr=0,

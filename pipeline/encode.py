@@ -33,11 +33,11 @@ _SAME_SHAPE = 0.02  # shapes closer than this are filled, not padded
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The encoder's settings (x264). `threads` is fixed, since the bytes depend on it."""
+    """The encoder's settings (x264). `threads` is fixed, since the bytes depend on it; chunks run side by side."""
 
     preset: str = "veryfast"
     crf: int = 20
-    threads: int = 2
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def job(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit, quality: Quality) 
     for name, x, y, skip, wait in shown:
         still = name.endswith(".png")
         top = graph.own(name) if still else _from_frame(graph.own(name), skip, wait, plan.fps)
-        stream = stream.under(top, x=x, y=y, eof_action="repeat" if still else "pass", format="auto")
+        stream = stream.under(_layer(top), x=x, y=y, eof_action="repeat" if still else "pass", format="yuv420")
     if subtitles:
         stream = _burnt(stream)
     stream = stream.then("trim", end_frame=chunk.frames).then("setsar", 1)
@@ -100,14 +100,14 @@ def job(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit, quality: Quality) 
     )
 
 
-def still(plan: Plan, variant: Variant, clip: int, frame: int, kit: Kit) -> Job:
-    """One grid frame of a clip as a PNG, with nothing over it."""
+def still(plan: Plan, variant: Variant, clip: int, frame: int, kit: Kit, *, key: bool) -> Job:
+    """One grid frame of a clip as a BMP, with nothing over it. A `key` frame is read without those before it."""
     held = Chunk(clip=clip, stretches=(Stretch(frame, frame + 1),), at=0, frames=1)
-    stream = _footage(plan, variant, held, kit).then("trim", end_frame=1)
+    stream = _footage(plan, variant, held, kit, skip_frame="nokey" if key else "default").then("trim", end_frame=1)
     stream = stream.then("scale", in_color_matrix="bt709", in_range="tv", **_SCALE).then("format", "rgb24")
-    arguments = graph.command(stream, "still.png", [("frames:v", 1), ("fflags", "+bitexact")])
+    arguments = graph.command(stream, "still.bmp", [("frames:v", 1), ("fflags", "+bitexact")])
     source = plan.clips[clip].path if plan.clips[clip].picture else None
-    return Job(tuple(arguments), source, "", (), 1, "", "still.png")
+    return Job(tuple(arguments), source, "", (), 1, "", "still.bmp")
 
 
 def _key(arguments: Sequence[str], source: str, subtitles: str, files: Sequence[tuple[str, Path]]) -> str:
@@ -183,17 +183,25 @@ def _overlays(variant: Variant, chunk: Chunk) -> list[tuple[str, int, int, int, 
     return shown
 
 
+def _layer(stream: graph.Stream) -> graph.Stream:
+    """A graphic in the picture's own colors.
+
+    Left to itself, overlay makes the whole picture RGB and back for every graphic: half of a chunk's time.
+    """
+    return stream.then("scale", out_color_matrix="bt709", out_range="tv", **_SCALE).then("format", "yuva420p")
+
+
 def _from_frame(stream: graph.Stream, skip: int, wait: int, fps: Fraction) -> graph.Stream:
     delay = f"PTS-STARTPTS+{wait}/({fps.numerator}/{fps.denominator})/TB"
     return stream.then("trim", start_frame=skip).then("setpts", delay)
 
 
-def _footage(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit) -> graph.Stream:
+def _footage(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit, **reading: graph.Value) -> graph.Stream:
     clip = plan.clips[chunk.clip]
     if clip.picture is None:
         return _plain(variant.format, kit.brand, plan.fps)
     first = _seek_frame(clip.picture, chunk.stretches[0].start, plan.fps)
-    stream = _grid(clip.picture, first, chunk.stretches[-1].end, plan.fps)
+    stream = _grid(clip.picture, first, chunk.stretches[-1].end, plan.fps, **reading)
     wanted = "+".join(f"between(n,{part.start - first},{part.end - first - 1})" for part in chunk.stretches)
     stream = stream.then("select", wanted).then("setpts", "N")
     return _fitted(_standard_color(stream, clip.picture), clip.picture, variant.format, plan.fit)
@@ -221,15 +229,20 @@ def _seek_frame(picture: Picture, wanted: int, fps: Fraction) -> int:
     return max(0, min(wanted, last) - math.ceil(lead * fps))
 
 
-def _grid(picture: Picture, first: int, end: int, fps: Fraction) -> graph.Stream:
-    """The clip from grid frame `first` on, one frame a grid slot; its last picture is held up to frame `end`."""
+def _grid(picture: Picture, first: int, end: int, fps: Fraction, **reading: graph.Value) -> graph.Stream:
+    """The clip from grid frame `first` on, one frame a grid slot; its last picture is held up to frame `end`.
+
+    `reading` are options for the decoder.
+    """
     seek = {"ss": f"{float(first / fps):.6f}"} if first else {}
     stream = graph.clip(
         Path("SOURCE"),
         protocol_whitelist=ffmpeg.PROTOCOLS,
         format_whitelist=ffmpeg.FORMATS,
         max_pixels=ffmpeg.MAX_PIXELS,
+        threads=1,
         **seek,
+        **reading,
     )
     if picture.interlaced:
         stream = stream.then("bwdif", mode="send_frame", deint="interlaced")

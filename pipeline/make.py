@@ -69,11 +69,7 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
                 kits = {variant.name: _kit(order, decided, variant, shelf) for variant in decided.variants}
             site = render.Site(shelf, find_out.readable(found), partial(find_out.unchanged, found))
             with clock("render"):
-                rendered = _render(order, decided, found, kits, site, tell)
-            with clock("thumbnail"):
-                tell("choosing a thumbnail", 0)
-                first = decided.variants[0]
-                pictures = thumbnail.make(decided, first, kits[first.name], site, find_out.stills(desk))
+                rendered, pictures = _render(order, decided, found, kits, site, desk)
         find_out.unchanged(found)
         for store in (shelf.chunks, _drawn(shelf)):
             store.tidy()
@@ -126,22 +122,23 @@ def _drawn(shelf: Shelf) -> Store:
 
 
 def _render(
-    order: Order,
-    decided: Plan,
-    found: Sequence[Found],
-    kits: Mapping[str, Kit],
-    site: render.Site,
-    tell: Tell,
-) -> Sequence[render.Rendered]:
-    """The sound is finished on a thread beside the pictures: it takes little, and ffmpeg does the work."""
-    bar = render.Bar(decided, tell)
+    order: Order, decided: Plan, found: Sequence[Found], kits: Mapping[str, Kit], site: render.Site, desk: Desk
+) -> tuple[list[render.Rendered], tuple[str, ...]]:
+    """The videos, and the names of the thumbnails.
+
+    Sound and thumbnails are made on a thread beside the pictures: they take little, and ffmpeg does the work.
+    """
+    bar = render.Bar(decided, desk.tell)
+    first = decided.variants[0]
     sounds, activities = [each.sound for each in found], [each.activity for each in found]
     with ThreadPoolExecutor(max_workers=1) as beside:
         heard = {
             variant.name: beside.submit(sound.make, decided, variant, sounds, activities, order.recipe, site.shelf)
             for variant in decided.variants
         }
-        return [
+        pictures = beside.submit(thumbnail.make, decided, first, kits[first.name], site, find_out.stills(desk))
+        videos = [
             render.video(decided, variant, kits[variant.name], site, heard[variant.name].result, order.quality, bar)
             for variant in decided.variants
         ]
+        return videos, pictures.result()

@@ -31,6 +31,7 @@ from pipeline.sound import Finished
 _DAMAGE = re.compile(r"decod|corrupt|conceal|invalid (data|nal)", re.IGNORECASE)  # in ffmpeg's words
 _SECONDS_A_FRAME = 2  # of wall time for one output frame, before a chunk counts as hung
 _SECONDS_A_CHUNK = 120
+_MOST_AT_ONCE = 16  # processes, also on a machine with many cores: they need memory too
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +118,20 @@ def _write(text: str, path: Path) -> None:
 def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int], None]) -> list[bool]:
     """Makes the chunks that are not in the store yet, several at once where there are cores for it.
 
-    Returns for each whether it showed damage in the clip. What is killed leaves only whole chunks in the store.
+    Returns for each that was made whether it showed damage in the clip. What is killed leaves only whole chunks in the store.
     """
     missing = {job.key: job for job in jobs if not site.shelf.chunks.has(job.key)}
     progress(sum(job.frames for job in jobs if job.key not in missing))
-    return _in_parallel([partial(_make, job, site, progress) for job in missing.values()])
+    longest_first = sorted(missing.values(), key=lambda job: -job.frames)  # so that all cores end together
+    return _in_parallel([partial(_make, job, site, progress) for job in longest_first])
 
 
 def _in_parallel(tasks: Sequence[Callable[[], bool]]) -> list[bool]:
     """Runs the tasks on a few threads; the first failure stops those that have not begun.
 
-    One process for two cores: each encodes with two threads, and a process takes 250 to 300 MiB.
+    One process for a core: each encodes with one thread, and takes up to 200 MiB.
     """
-    with ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) // 2)) as pool:
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _MOST_AT_ONCE)) as pool:
         futures = [pool.submit(task) for task in tasks]
         try:
             return [future.result() for future in futures]

@@ -25,11 +25,12 @@ Look = Callable[[Clip, Sequence[int]], Sequence[Still]]
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A grid frame of a clip, and how sharp it is."""
+    """A grid frame of a clip, how sharp it is, and whether it is a key frame."""
 
     clip: int
     frame: int
-    sharpness: float
+    sharpness: float = 0.0
+    key: bool = True
 
 
 def make(plan: Plan, variant: Variant, kit: encode.Kit, site: Site, look: Look) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def _best(plan: Plan, look: Look) -> list[_Candidate]:
     seen = sorted(_seen(plan, look), key=lambda found: -found.sharpness)
     if not seen:
         first = plan.kept[0]
-        return [_Candidate(first.clip, first.start, 0.0)]
+        return [_Candidate(first.clip, first.start, key=False)]
     apart = sum(piece.frames for piece in plan.kept) // 8
     chosen: list[_Candidate] = []
     for found in seen:
@@ -98,7 +99,7 @@ def _seen(plan: Plan, look: Look) -> Iterator[_Candidate]:
 
 def _picture(plan: Plan, variant: Variant, kit: encode.Kit, chosen: _Candidate, site: Site, out: Path) -> None:
     """One picture through the same colors and fit as the video, with the title."""
-    job = encode.still(plan, variant, chosen.clip, chosen.frame, kit)
+    job = encode.still(plan, variant, chosen.clip, chosen.frame, kit, key=chosen.key)
     folder = site.shelf.work / f"still-{chosen.clip}-{chosen.frame}"
     folder.mkdir(exist_ok=True)
     lay_out(job, folder)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import accumulate
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.chunks import chunks
-from pipeline.model import Card, Format, Piece, Plan, Rect, Variant
+from pipeline.model import Card, Cue, Format, Piece, Plan, Rect, Variant
 
 BOX = Rect(0, 0, 10, 10)
 SHAPE = Format("landscape", 1920, 1080, BOX, BOX, BOX)
@@ -18,8 +19,9 @@ def _plan(pieces: list[Piece], fps: Fraction = Fraction(30)) -> Plan:
     return Plan(fps=fps, clips=(), pieces=tuple(pieces), variants=(), fit="blur", title="")
 
 
-def _variant(frames: int, opening: Card | None = None, closing: Card | None = None) -> Variant:
-    return Variant("landscape", SHAPE, True, (), (), opening, closing, frames, 0.0, ())
+def _variant(frames: int, opening: Card | None = None, closing: Card | None = None, captions=()) -> Variant:
+    cues = tuple(Cue(start, end, ()) for start, end in captions)
+    return Variant("landscape", SHAPE, True, cues, (), opening, closing, frames, 0.0, ())
 
 
 def _pieces(lengths: list[tuple[int, bool]], clip: int = 0) -> list[Piece]:
@@ -76,3 +78,14 @@ def test_cards_are_chunks_of_their_own():
 
 def test_a_single_frame_is_still_a_chunk():
     assert [chunk.frames for chunk in chunks(_plan(_pieces([(1, True)])), _variant(1))] == [1]
+
+
+@given(st.lists(st.integers(20, 110), min_size=5, max_size=40))
+def test_a_caption_lies_in_one_chunk(lengths):
+    """Captions without gaps between them, none longer than the four seconds in which a better boundary is looked
+    for."""
+    ends = list(accumulate(lengths))
+    captions = list(zip([0, *ends], ends, strict=False))
+    made = chunks(_plan(_pieces([(ends[-1], True)])), _variant(ends[-1], captions=captions))
+    beginnings = {start for start, _ in captions}
+    assert {chunk.at for chunk in made} <= beginnings
