@@ -118,7 +118,7 @@ def _write(text: str, path: Path) -> None:
 def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int], None]) -> list[bool]:
     """Makes the chunks that are not in the store yet, several at once where there are cores for it.
 
-    Returns for each that was made whether it showed damage in the clip. What is killed leaves only whole chunks in the store.
+    Returns for each that was made whether it showed damage in the clip. What is killed leaves only whole chunks.
     """
     missing = {job.key: job for job in jobs if not site.shelf.chunks.has(job.key)}
     progress(sum(job.frames for job in jobs if job.key not in missing))
