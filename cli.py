@@ -8,21 +8,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands import talk
 from pipeline import __version__
-from pipeline.errors import CandidError
 
 if TYPE_CHECKING:
     from pipeline.make import Order
     from pipeline.model import Person, Plan, Recipe
-    from pipeline.progress import Tell
     from pipeline.report import Made
     from pipeline.workspace import Workspace
 
@@ -53,7 +51,7 @@ class _Group(click.Group):
         except Exception as fault:
             if os.environ.get("CANDID_DEBUG"):
                 raise
-            _say_error(_in_words(fault))
+            talk.say_error(talk.in_words(fault))
             sys.exit(1)
 
 
@@ -83,7 +81,7 @@ def demo(named: Path | None, force: bool, as_json: bool) -> None:
 
     assets = product_assets() / "demo"
     asked = Asked(recipes.load(assets / "recipe.toml"), people.load(assets, "demo"), force=force)
-    sys.exit(_render(_workspace(named), [(assets / "demo.mp4",)], asked, as_json))
+    sys.exit(_render(talk.workspace(named), [(assets / "demo.mp4",)], asked, as_json))
 
 
 @main.command()
@@ -120,7 +118,7 @@ def render(
     """Turns clips into finished videos: trimmed, captioned, branded, in output/<take>/."""
     from pipeline import people, recipes
 
-    space = _workspace(named)
+    space = talk.workspace(named)
     recipe = _wished(recipes.load(space.recipe(recipe_name)) if recipe_name else recipes.default(), **wishes)
     person = people.find(space.people, person_id) if person_id else None
     groups = [space.clips(clip) for clip in clips]
@@ -166,7 +164,7 @@ def _render(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, 
 
     def one(clips: tuple[Path, ...]) -> None:
         order, shelf = _order(space, clips, asked)
-        with _progress(order.take) as tell:
+        with talk.progress(order.take) as tell:
             made = make(order, shelf, tell, force=asked.force)
         _say_made(order, made, as_json)
 
@@ -178,7 +176,7 @@ def _preview(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked,
 
     def one(clips: tuple[Path, ...]) -> None:
         order, shelf = _order(space, clips, asked)
-        with _progress(order.take) as tell:
+        with talk.progress(order.take) as tell:
             plan = look(order, shelf, tell)
         _say_plan(order, plan, as_json)
 
@@ -219,7 +217,7 @@ def doctor(named: Path | None, as_json: bool) -> None:
     """Says what works here, what is missing, and the cure."""
     from pipeline.doctor import examine
 
-    findings = list(examine(_workspace(named)))
+    findings = list(examine(talk.workspace(named)))
     if as_json:
         click.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=1))
     else:
@@ -258,39 +256,12 @@ def models_download(name: str) -> None:
     """Downloads a whisper model, for example: candid models download small"""
     from pipeline.transcribers import models
 
-    with _progress("") as tell:
+    with talk.progress("") as tell:
         path = models.download(name, lambda done: tell(f"downloading {name}", done))
     click.echo(f"The model {name} is here: {path}")
 
 
-def _workspace(named: Path | None) -> Workspace:
-    from pipeline import workspace
-
-    return workspace.find(Path.cwd(), named)
-
-
 # --- words for people -------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Tell]:
-    """A bar on standard error with the step and the time left; silent where nobody watches."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(step: str, done: float) -> None:
-            if step not in tasks:
-                for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[step] = bar.add_task(f"{name} {step}".strip(), total=1.0)
-            bar.update(tasks[step], completed=done)
-
-        yield tell
 
 
 def _say_made(order: Order, made: Made, as_json: bool) -> None:
@@ -317,34 +288,13 @@ def _say_failure(clips: Sequence[Path], fault: Exception, as_json: bool) -> None
         import traceback
 
         traceback.print_exception(fault)
-    told = _in_words(fault)
+    told = talk.in_words(fault)
     if as_json:
         from pipeline.report import failed
 
         click.echo(json.dumps(failed(clips, told), default=str))
     else:
-        _say_error(told, f"{_printable(clips[0])}: ")
-
-
-def _say_error(fault: CandidError, before: str = "") -> None:
-    click.echo(click.style("Error: ", fg="red") + before + fault.what, err=True)
-    if fault.do:
-        click.echo(f"  {fault.do}", err=True)
-
-
-def _in_words(fault: Exception) -> CandidError:
-    """What Candid did not foresee is still told in a sentence."""
-    if isinstance(fault, CandidError):
-        return fault
-    return CandidError(
-        f"Something went wrong that Candid did not foresee ({type(fault).__name__}: {fault}).",
-        "Run the same command again with CANDID_DEBUG=1 set, and report what it prints.",
-    )
-
-
-def _printable(path: Path) -> str:
-    """A file name that cannot play with the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in path.name) or str(path)
+        talk.say_error(told, f"{talk.printable(clips[0])}: ")
 
 
 if __name__ == "__main__":

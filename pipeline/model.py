@@ -25,6 +25,12 @@ class Person:
     title: str = ""
     disclosure: str = ""
     language: str | None = None
+    look: int | None = None  # which of the brand's looks, from 1; None: one that follows from the id and stays
+    services: tuple[str, ...] = ()  # where their videos go unless said otherwise
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0] if self.name.split() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,29 @@ class CaptionRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """What stands beside a video on a service. Texts are templates with named fields, such as {topic}."""
+
+    title: str = "{topic}"
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    privacy: str = "private"  # private | unlisted | public
+    playlist: str = ""  # or channel, as the service calls it
+    schedule: str = ""  # when it becomes public: a date and time with its zone (RFC 3339), or ""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a video should become. Everything has a default, so that a clip needs no recipe."""
 
     slug: str = ""
     topic: str = ""
+    why: str = ""  # why it was asked, and what it is good for
     asked_by: str = ""
+    topic_id: int | None = None  # on the board
+    prompts: tuple[str, ...] = ()  # what to show, one clip each
+    seconds: int | None = None  # the length that is wanted
+    posts: tuple[tuple[str, Post], ...] = ()  # by service
     language: str | None = None
     vocabulary: tuple[str, ...] = ()
     script: str = ""  # what is said, word for word; then captions come from aligning it
@@ -100,6 +123,40 @@ class Brand:
     lower_third_ms: int = 4000  # 0: none
     budget_percent: float = 2.0  # of pixels x seconds, outside the bumper
     closing_line: str = ""  # on the end card
+    bar: str = "left"  # where the lower third has its bar: left | top | bottom
+    stands_for: str = ""  # what the company stands for, in plain words
+    mention: tuple[str, ...] = ()  # what to mention, if it fits
+    keep_out: tuple[str, ...] = ()  # words that should not be said: code names, customers
+    consent: str = ""  # what a person accepts who hands in a clip
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What one person recorded for one recipe: one clip, or several in the order of the prompts."""
+
+    id: str
+    recipe: str
+    person: str
+    clips: tuple[Path, ...]
+    sha256: tuple[str, ...]  # of the clips
+    handed_in: str  # RFC 3339, UTC
+    consent: str  # the wording that was accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What the audience suggested. `names` are those who asked for it, if they wished to be named."""
+
+    id: int
+    text: str
+    status: str  # new | planned | answered | declined | merged
+    votes: int
+    suggested: str  # RFC 3339, UTC
+    names: tuple[str, ...] = ()
+    why: str = ""  # it was declined
+    into: int | None = None  # the topic that it was merged into
+    recipe: str = ""  # the slug of the recipe that it became
+    link: str = ""  # the video that answers it
 
 
 # --- found out --------------------------------------------------------------------------------------------------------

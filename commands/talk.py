@@ -1,0 +1,87 @@
+"""What all commands share: where they work, and how they speak to people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import CandidError
+
+if TYPE_CHECKING:
+    from pipeline.progress import Tell
+    from pipeline.workspace import Workspace
+
+
+def workspace(named: Path | None) -> Workspace:
+    """The workspace that is named, else the one around the current folder."""
+    from pipeline import workspace
+
+    return workspace.find(Path.cwd(), named)
+
+
+def say_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+
+
+def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Aligned columns, as wide as the terminal; `empty` is said where there are no rows."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*titles, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))  # Text: what people wrote is no markup
+    if not table.row_count:
+        click.echo(empty)
+        return
+    Console(width=None if click.get_text_stream("stdout").isatty() else 120).print(table)
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Tell]:
+    """A bar on standard error with the step and the time left; silent where nobody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(step: str, done: float) -> None:
+            if step not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[step] = bar.add_task(f"{name} {step}".strip(), total=1.0)
+            bar.update(tasks[step], completed=done)
+
+        yield tell
+
+
+def say_error(fault: CandidError, before: str = "") -> None:
+    click.echo(click.style("Error: ", fg="red") + before + fault.what, err=True)
+    if fault.do:
+        click.echo(f"  {fault.do}", err=True)
+
+
+def in_words(fault: Exception) -> CandidError:
+    """What Candid did not foresee is still told in a sentence."""
+    if isinstance(fault, CandidError):
+        return fault
+    return CandidError(
+        f"Something went wrong that Candid did not foresee ({type(fault).__name__}: {fault}).",
+        "Run the same command again with CANDID_DEBUG=1 set, and report what it prints.",
+    )
+
+
+def printable(path: Path) -> str:
+    """A file name that cannot play with the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in path.name) or str(path)
