@@ -9,32 +9,22 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from commands import talk
+from commands import circle, people, recipes, takes, talk, topics
 from pipeline import __version__
 
 if TYPE_CHECKING:
     from pipeline.make import Order
-    from pipeline.model import Person, Plan, Recipe
+    from pipeline.model import Plan
     from pipeline.report import Made
-    from pipeline.workspace import Workspace
+    from pipeline.shelf import Shelf
 
 FORMATS = ("landscape", "vertical", "square")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What all takes of one call have in common."""
-
-    recipe: Recipe
-    person: Person | None = None
-    transcriber: str = "auto"
-    force: bool = False
 
 
 class _Group(click.Group):
@@ -76,12 +66,23 @@ def main(context: click.Context, workspace: Path | None) -> None:
 @click.pass_obj
 def demo(named: Path | None, force: bool, as_json: bool) -> None:
     """Makes two videos from the clip that comes with Candid, and says where to look."""
-    from pipeline import people, recipes
+    from pipeline import brand
+    from pipeline import people as persons
+    from pipeline import recipes as recipe_files
+    from pipeline.make import Order
+    from pipeline.shelf import Shelf
     from pipeline.workspace import product_assets
 
-    assets = product_assets() / "demo"
-    asked = Asked(recipes.load(assets / "recipe.toml"), people.load(assets, "demo"), force=force)
-    sys.exit(_render(talk.workspace(named), [(assets / "demo.mp4",)], asked, as_json))
+    space, assets = talk.workspace(named), product_assets() / "demo"
+    person, recipe = persons.load(assets, "demo"), recipe_files.load(assets / "recipe.toml")
+
+    def order(_: tuple[str, ...]) -> tuple[Order, Shelf]:
+        clips = (assets / "demo.mp4",)
+        look = brand.for_person(brand.load(space.brand(recipe.brand)), person)
+        made = Order(space.take(clips), clips, recipe, look, person)
+        return made, Shelf(space.output / made.take)
+
+    sys.exit(_each([(str(assets / "demo.mp4"),)], _rendering(order, force, as_json), as_json))
 
 
 @main.command()
@@ -116,95 +117,90 @@ def render(
     **wishes: Any,
 ) -> None:
     """Turns clips into finished videos: trimmed, captioned, branded, in output/<take>/."""
-    from pipeline import people, recipes
+    from pipeline import orders
 
     space = talk.workspace(named)
-    recipe = _wished(recipes.load(space.recipe(recipe_name)) if recipe_name else recipes.default(), **wishes)
-    person = people.find(space.people, person_id) if person_id else None
-    groups = [space.clips(clip) for clip in clips]
-    groups = [tuple(path for group in groups for path in group)] if join else groups
-    asked = Asked(recipe, person, transcriber, force)
-    sys.exit((_preview if dry_run else _render)(space, groups, asked, as_json))
+    wanted = orders.Wanted(recipe_name or "", person_id or "", wishes.pop("title"), _said(**wishes), transcriber)
+    groups = [clips] if join else [(clip,) for clip in clips]
+
+    def order(names: tuple[str, ...]) -> tuple[Order, Shelf]:
+        return orders.order(space, names, wanted)
+
+    one = _previewing(order, as_json) if dry_run else _rendering(order, force, as_json)
+    sys.exit(_each(groups, one, as_json))
 
 
-def _wished(
-    recipe: Recipe,
+def _said(
     *,
     formats: tuple[str, ...],
     unbranded: bool,
-    title: str | None,
     language: str | None,
     fit: str | None,
     start: float | None,
     end: float | None,
     keep_everything: bool,
-) -> Recipe:
-    """The recipe with what the command line says on top."""
+) -> dict[str, Any]:
+    """What the command line says, as settings of a recipe."""
     if start is not None and end is not None and end <= start:
         raise click.UsageError("--end must lie behind --start.")
-    trim = replace(
-        recipe.trim,
-        start_ms=recipe.trim.start_ms if start is None else round(start * 1000),
-        end_ms=recipe.trim.end_ms if end is None else round(end * 1000),
-        keep_everything=keep_everything or recipe.trim.keep_everything,
-    )
-    return replace(
-        recipe,
-        trim=trim,
-        formats=formats or recipe.formats,
-        branded=recipe.branded and not unbranded,
-        topic=recipe.topic if title is None else title,
-        language=language or recipe.language,
-        fit=fit or recipe.fit,
-    )
+    trim = {"start": start, "end": end, "keep_everything": keep_everything or None}
+    told = {"formats": list(formats) or None, "branded": False if unbranded else None, "language": language, "fit": fit}
+    settings = {key: value for key, value in told.items() if value is not None}
+    return settings | {"trim": {key: value for key, value in trim.items() if value is not None}}
 
 
-def _render(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, as_json: bool) -> int:
-    from pipeline.make import make
-
-    def one(clips: tuple[Path, ...]) -> None:
-        order, shelf = _order(space, clips, asked)
-        with talk.progress(order.take) as tell:
-            made = make(order, shelf, tell, force=asked.force)
-        _say_made(order, made, as_json)
-
-    return _each(groups, one, as_json)
+Ordering: TypeAlias = "Callable[[tuple[str, ...]], tuple[Order, Shelf]]"
 
 
-def _preview(space: Workspace, groups: Sequence[tuple[Path, ...]], asked: Asked, as_json: bool) -> int:
-    from pipeline.make import look
+def _rendering(order: Ordering, force: bool, as_json: bool) -> Callable[[tuple[str, ...]], None]:
+    def one(names: tuple[str, ...]) -> None:
+        from pipeline.make import make
 
-    def one(clips: tuple[Path, ...]) -> None:
-        order, shelf = _order(space, clips, asked)
-        with talk.progress(order.take) as tell:
-            plan = look(order, shelf, tell)
-        _say_plan(order, plan, as_json)
+        asked, shelf = order(names)
+        with talk.progress(asked.take) as tell:
+            made = make(asked, shelf, tell, force=force)
+        _say_made(asked, made, as_json)
 
-    return _each(groups, one, as_json)
+    return one
 
 
-def _each(groups: Sequence[tuple[Path, ...]], one: Callable[[tuple[Path, ...]], None], as_json: bool) -> int:
+def _previewing(order: Ordering, as_json: bool) -> Callable[[tuple[str, ...]], None]:
+    def one(names: tuple[str, ...]) -> None:
+        from pipeline.make import look
+
+        asked, shelf = order(names)
+        with talk.progress(asked.take) as tell:
+            plan = look(asked, shelf, tell)
+        _say_plan(asked, plan, as_json)
+
+    return one
+
+
+def _each(groups: Sequence[tuple[str, ...]], one: Callable[[tuple[str, ...]], None], as_json: bool) -> int:
     """Does one take a group. A take that fails does not stop the others; 1 if any failed."""
     failed = 0
-    for clips in groups:
+    for names in groups:
         try:
-            one(clips)
+            one(names)
         except Exception as fault:
             failed += 1
-            _say_failure(clips, fault, as_json)
+            _say_failure([Path(name).absolute() for name in names], fault, as_json)
     return 1 if failed else 0
 
 
-def _order(space: Workspace, clips: tuple[Path, ...], asked: Asked) -> tuple[Order, Any]:
-    from pipeline import brand, media
-    from pipeline.make import Order
-    from pipeline.shelf import Shelf
+for _group in (topics.topics, recipes.recipes, people.people, takes.submit, circle.status):
+    main.add_command(_group)
 
-    for clip in clips:
-        media.signature(clip)  # before a folder is made for it
-    look = brand.load(space.brand(asked.recipe.brand))
-    order = Order(space.take(clips), clips, asked.recipe, look, asked.person, asked.transcriber)
-    return order, Shelf(space.output / order.take)
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Makes a workspace: folders for recipes, brands and people, with three recipes to begin with."""
+    from pipeline import workspace
+
+    for path in workspace.create(folder.absolute()):
+        click.echo(f"wrote {path}")
+    click.echo(f"{folder} is a workspace now. Next: cd {folder}, then candid recipes list")
 
 
 # --- find out what there is -------------------------------------------------------------------------------------------

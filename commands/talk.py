@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,13 @@ def say_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
 
 
+def short(value: object) -> str:
+    """A value on one line of a table."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Aligned columns, as wide as the terminal; `empty` is said where there are no rows."""
     from rich import box
@@ -42,7 +50,7 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: st
     if not table.row_count:
         click.echo(empty)
         return
-    Console(width=None if click.get_text_stream("stdout").isatty() else 120).print(table)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 @contextmanager

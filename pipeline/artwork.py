@@ -6,15 +6,17 @@ lower third, bumper, end card, logo, and the title on a thumbnail.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from pipeline import fonts
+from pipeline import fonts, layout
+from pipeline.errors import WorkspaceError
 from pipeline.model import Brand, FontMetrics, Person
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 Color = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 _PLATE_ALPHA = 225  # of 255: the picture shines through a little, and the text still has its contrast
 _LEADING = 1.22  # line height, in font sizes
@@ -54,20 +57,46 @@ def logo(path: Path, size: Size) -> Image.Image:
 
 def lower_third(brand: Brand, person: Person, size: Size) -> Image.Image:
     """Name, title and disclosure on a plate with a bar in the accent color."""
-    width, height = size
     canvas = Image.new("RGBA", size)
-    unit = height / 144
+    unit = size[1] / 144
     _plate(canvas, brand, radius=round(10 * unit))
     bar = round(8 * unit)
-    ImageDraw.Draw(canvas).rectangle((0, 0, bar - 1, height), fill=(*brand.colors.accent, 255))
+    where, room = _barred(brand.bar, size, bar)
+    ImageDraw.Draw(canvas).rectangle(where, fill=(*brand.colors.accent, 255))
     lines = [
         Line(person.name, round(42 * unit), brand.colors.text, bold=True),
         Line(person.title, round(26 * unit), brand.colors.text, above=round(2 * unit)),
         Line(person.disclosure, round(22 * unit), brand.colors.accent, above=round(3 * unit)),
     ]
-    left = bar + round(24 * unit)
-    _set(canvas, brand, lines, (left, 0, width - round(20 * unit), height))
+    left, top, right, bottom = room
+    _set(canvas, brand, lines, (left + round(24 * unit), top, right - round(20 * unit), bottom))
     return canvas
+
+
+def _barred(side: str, size: Size, bar: int) -> tuple[Box, Box]:
+    """Where the bar of a lower third lies, and the room that it leaves on the plate."""
+    width, height = size
+    if side == "top":
+        return (0, 0, width - 1, bar - 1), (0, bar, width, height)
+    if side == "bottom":
+        return (0, height - bar, width - 1, height - 1), (0, 0, width, height - bar)
+    return (0, 0, bar - 1, height - 1), (bar, 0, width, height)
+
+
+def preview(brand: Brand, person: Person, caption: str) -> Image.Image:
+    """What a person's video looks like while their name stands: on a neutral ground, in landscape."""
+    shape = layout.FORMATS["landscape"]
+    ground = Image.linear_gradient("L").resize((shape.width, shape.height))
+    canvas = ImageOps.colorize(ground, (150, 158, 166), (84, 92, 102)).convert("RGBA")
+    name, corner, room = shape.lower_third, shape.logo, shape.captions
+    canvas.alpha_composite(lower_third(brand, person, (name.width, name.height)), (name.x, name.y))
+    if brand.logo is not None:
+        canvas.alpha_composite(logo(brand.logo, (corner.width, corner.height)), (corner.x, corner.y))
+    text = Image.new("RGBA", (room.width, room.height))
+    line = Line(caption, room.height // 3, (255, 255, 255), bold=True)
+    _set(text, brand, [line], (0, 0, room.width, room.height), centered=True, bottom=True)
+    canvas.alpha_composite(_with_shadow(text), (room.x, room.y))
+    return canvas.convert("RGB")
 
 
 def bumper(brand: Brand, title: str, size: Size) -> Image.Image:
@@ -273,3 +302,21 @@ def _drawable(text: str, brand: Brand) -> str:
 def _metrics(paths: tuple[Path, ...], family: str) -> FontMetrics:
     """Read once: a graphic asks for every line of text, and reading a font takes 40 ms."""
     return fonts.metrics(paths, family)
+
+
+# --- how a picture looks ----------------------------------------------------------------------------------------------
+
+
+def difference_hash(path: Path) -> int:
+    """How a picture looks, in 64 bits: whether each of 8x8 places is brighter than its right neighbor.
+
+    Pictures that look alike differ in few bits. WorkspaceError where the file is no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            small = picture.convert("L").resize((9, 8), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
+        raise WorkspaceError(f"{path} is no picture that can be read.", "Render the take again.") from fault
+    rows = [small.crop((0, y, 9, y + 1)).tobytes() for y in range(8)]
+    bits = "".join("1" if left > right else "0" for row in rows for left, right in itertools.pairwise(row))
+    return int(bits, 2)

@@ -1,8 +1,14 @@
-"""assets/brands/<name>/ <-> Brand, and whether its colors can be read."""
+"""assets/brands/<name>/ <-> Brand; a person's look, which is a variation of it; whether its colors can be read."""
 
 from __future__ import annotations
 
+import hashlib
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
+from typing import Annotated, Any
 from warnings import catch_warnings
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,12 +17,25 @@ from pipeline import tomlfile
 from pipeline.colors import TEXT_CONTRAST, Color, contrast
 from pipeline.errors import RecipeError
 from pipeline.fonts import default_fonts
-from pipeline.model import Brand, Colors
+from pipeline.model import Brand, Colors, Person
 
 _HEX = r"^#[0-9a-fA-F]{6}$"
 _LARGEST_LOGO = 20 << 20  # bytes
 _MOST_PIXELS = 25_000_000  # of a logo, which is shown 150 wide; decoding more takes seconds and 100 MB
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
+_Hex = Annotated[str, Field(pattern=_HEX)]
+_Phrase = Annotated[str, Field(min_length=1, max_length=80)]
+_WIDE = 100  # characters of a line in the terminal
+
+BARS = ("left", "top", "bottom")  # where the lower third may have its bar
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A variation of a brand: its accent color, and where the lower third has its bar."""
+
+    accent: Color
+    bar: str
 
 
 class _Colors(BaseModel):
@@ -24,6 +43,7 @@ class _Colors(BaseModel):
     background: str = Field("#101820", pattern=_HEX)
     text: str = Field("#ffffff", pattern=_HEX)
     accent: str = Field("#ffc43d", pattern=_HEX)
+    looks: list[_Hex] = Field(default=[], max_length=8)
 
 
 class _File(BaseModel):
@@ -39,6 +59,11 @@ class _File(BaseModel):
     end_card: float = Field(2.0, ge=0, le=10)
     lower_third: float = Field(4.0, ge=0, le=20)
     budget: float = Field(2.0, gt=0, le=100)
+    stands_for: str = Field("", max_length=1000)
+    mention: list[_Phrase] = Field(default=[], max_length=100)
+    keep_out: list[_Phrase] = Field(default=[], max_length=100)
+    consent: str = Field("", max_length=2000)
+    defaults: dict[str, Any] = {}
 
 
 def load(folder: Path) -> Brand:
@@ -46,7 +71,7 @@ def load(folder: Path) -> Brand:
 
     brand.toml, its logo, and fonts/ where it brings its own. RecipeError where something is wrong.
     """
-    told = tomlfile.read(folder / "brand.toml", _File, "brand")
+    told = _told(folder)
     colors = Colors(*(_rgb(each) for each in (told.colors.background, told.colors.text, told.colors.accent)))
     return Brand(
         name=folder.name,
@@ -60,7 +85,21 @@ def load(folder: Path) -> Brand:
         lower_third_ms=round(told.lower_third * 1000),
         budget_percent=told.budget,
         closing_line=told.closing_line,
+        accents=(colors.accent, *(_rgb(each) for each in told.colors.looks)),
+        stands_for=told.stands_for,
+        mention=tuple(told.mention),
+        keep_out=tuple(told.keep_out),
+        consent=told.consent,
     )
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """The recipe keys that the brand wants for everybody, raw: as they stand in its file. RecipeError as `load`."""
+    return _told(folder).defaults
+
+
+def _told(folder: Path) -> _File:
+    return tomlfile.read(folder / "brand.toml", _File, "brand")
 
 
 def _logo(folder: Path, name: str) -> Path:
@@ -103,13 +142,64 @@ def _rgb(text: str) -> Color:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
+# --- looks: similar, not identical ------------------------------------------------------------------------------------
+
+
+def looks(brand: Brand) -> tuple[Look, ...]:
+    """Every accent with every place of the bar, in an order that stays: look number 1 comes first."""
+    accents = dict.fromkeys(brand.accents or (brand.colors.accent,))
+    return tuple(Look(accent, bar) for accent, bar in product(accents, BARS))
+
+
+def look_number(brand: Brand, person: Person) -> int:
+    """Which of the brand's looks a person has, from 1.
+
+    The one that their file names, counted round where the brand has fewer; else one that follows from the id.
+    """
+    if person.look is not None:
+        place = person.look - 1
+    else:
+        place = int.from_bytes(hashlib.sha256(person.id.encode()).digest()[:8], "big")
+    return place % len(looks(brand)) + 1
+
+
+def for_person(brand: Brand, person: Person | None) -> Brand:
+    """The brand in the look of a person; unchanged for nobody."""
+    if person is None:
+        return brand
+    look = looks(brand)[look_number(brand, person) - 1]
+    return replace(brand, colors=replace(brand.colors, accent=look.accent), bar=look.bar)
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def told(brand: Brand) -> Iterator[str]:
+    """What the company stands for, what to mention and what to keep out, in lines for the terminal."""
+    yield from _lines(f"{brand.title or brand.name} stands for", brand.stands_for)
+    yield from _lines("Mention it if it fits", ", ".join(brand.mention))
+    yield from _lines("Keep out", ", ".join(brand.keep_out))
+
+
+def _lines(about: str, text: str) -> list[str]:
+    """A paragraph, later lines indented; none where there is no text. Nothing in it can play with the terminal."""
+    plain = "".join(char if char.isprintable() else " " for char in f"{about}: {text}")
+    return textwrap.wrap(plain, _WIDE, subsequent_indent="  ") if text.strip() else []
+
+
 def warnings(brand: Brand) -> tuple[str, ...]:
-    """A sentence for every pair of colors that is hard to read."""
+    """A sentence for every color that is hard to read: all are used for small letters."""
     colors = brand.colors
-    pairs = [("text", colors.text), ("accent", colors.accent)]  # both are used for small letters
+    named = {"text color": colors.text, "accent color": colors.accent}
+    named |= {f"look {in_hex(accent)}": accent for accent in brand.accents if accent != colors.accent}
     return tuple(
-        f"The brand's {name} color is hard to read on its background: "
+        f"The brand's {name} is hard to read on its background: "
         f"contrast {contrast(color, colors.background):.1f}, {TEXT_CONTRAST:g} is wanted (WCAG)."
-        for name, color in pairs
+        for name, color in named.items()
         if contrast(color, colors.background) < TEXT_CONTRAST
     )
+
+
+def in_hex(color: Color) -> str:
+    """A color as people write it: "#ffc43d"."""
+    return "#{:02x}{:02x}{:02x}".format(*color)

@@ -611,17 +611,18 @@ _WORD_JOINER = "\N{WORD JOINER}"
 _RIGHT_TO_LEFT = "\N{RIGHT-TO-LEFT MARK}"
 
 
-def ass(cues: Sequence[Cue], style: Style, *, fps: Fraction, first: int, frames: int) -> str:
+def ass(cues: Sequence[Cue], style: Style, *, fps: Fraction, first: int, frames: int, highlight: bool = True) -> str:
     """The captions of frames first..first+frames as an ASS file: an event for each state of a cue, "" where none shows.
 
     Times are relative to `first`, clipped to the stretch (what lies outside changes nothing), moved by 600 frames, and
-    half a frame early, so that rounding to centiseconds cannot move them to another frame.
+    half a frame early, so that rounding to centiseconds cannot move them to another frame. `highlight` lights the word
+    that is being spoken.
     """
     states = [
         (max(0, start - first), min(frames, end - first), cue, lit)
         for cue in cues
         if cue.start < first + frames and first < cue.end
-        for start, end, lit in _states(cue)
+        for start, end, lit in (_states(cue) if highlight else [(cue.start, cue.end, None)])
         if start < first + frames and first < end
     ]
     return _ass_file(states, style, fps) if states else ""

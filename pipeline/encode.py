@@ -75,7 +75,9 @@ class Job:
 def job(plan: Plan, variant: Variant, chunk: Chunk, kit: Kit, quality: Quality) -> Job:
     clip = plan.clips[chunk.clip]
     style = captions.style(variant.format, kit.brand)
-    subtitles = captions.ass(variant.cues, style, fps=plan.fps, first=chunk.at, frames=chunk.frames)
+    cues = () if plan.captions == "file" else variant.cues
+    lit = plan.captions == "highlight"
+    subtitles = captions.ass(cues, style, fps=plan.fps, first=chunk.at, frames=chunk.frames, highlight=lit)
     shown = _overlays(variant, chunk)
     base = _card(plan, variant, chunk, kit) if chunk.card else _footage(plan, variant, chunk, kit)
     stream = base.then("setparams", colorspace="bt709", color_primaries="bt709", color_trc="bt709", range="tv")

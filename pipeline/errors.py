@@ -5,6 +5,7 @@ CandidError
 ├── WorkspaceError   a folder or file of the workspace cannot be read or written (rights, disk full)
 ├── RecipeError      a recipe, person or brand file is wrong
 ├── TranscriberError an engine or its model is missing or failed
+├── BoardError       the board of topics cannot be used, or refuses what was asked
 ├── FFmpegError      ffmpeg failed; carries the last lines it said
 └── LimitError       reading or encoding took more time or memory than a sane clip needs
 """
@@ -50,3 +51,7 @@ class FFmpegError(CandidError):
 
 class LimitError(CandidError):
     """Reading or encoding took more time or memory than a sane clip needs."""
+
+
+class BoardError(CandidError):
+    """The board of topics cannot be used, or refuses what was asked."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipeline import ffmpeg, limits, listen, media, transcribers
+from pipeline import ffmpeg, limits, listen, media, scripted, transcribers
 from pipeline.errors import ClipError
 from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcript
 from pipeline.progress import Clock, Tell
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _SEEKABLE = {"mov", "matroska", "webm"}  # others are remuxed first: MPEG-TS seeks to corrupt pictures, and says nothing
 _SECONDS_TO_READ = 600
-_VERSION = 2  # of what is found out; a new one makes every take look and listen again
+_VERSION = 3  # of what is found out; a new one makes every take look and listen again
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _transcript(
     if corrected is not None:
         return corrected
     recipe, choice = desk.recipe, desk.choice
-    asked = [recipe.script] if recipe.script else [choice.engine.name, choice.engine.model]
+    asked = [recipe.script, choice.engine.name, choice.engine.model]
     causes = [_VERSION, clip.sha256, recipe.language, recipe.vocabulary, activity.speech, asked]
     return desk.shelf.value(name, causes, Transcript, lambda: _transcribed(activity, sound(), desk), about=clip.sha256)
 
@@ -165,9 +165,19 @@ def _transcript(
 def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
     if sound is None or not activity.speech:
         return Transcript()
-    recipe = desk.recipe
-    if recipe.script:
-        desk.tell("aligning", 0)
-        return transcribers.align(sound, recipe.script, recipe.language or "en", activity.speech)
+    recipe, engine = desk.recipe, desk.choice.engine
     hints = Hints(recipe.language, recipe.vocabulary, activity.speech)
-    return desk.choice.engine.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
+    heard = engine.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
+    return _as_scripted(heard, activity, sound, desk) if recipe.script else heard
+
+
+def _as_scripted(heard: Transcript, activity: Activity, sound: Sound, desk: Desk) -> Transcript:
+    """The script's words where they were said; an engine that cannot be trusted by the word judges by the sentence."""
+    script, language = desk.recipe.script, desk.recipe.language or "en"
+    if heard.words and not heard.draft:
+        return scripted.spelled(script, heard)
+    found = scripted.judged(script, heard)
+    desk.tell("aligning", 0)
+    spoken = found.without_besides(activity.speech)
+    aligned = transcribers.align(sound, " ".join(found.said), language, spoken)
+    return scripted.together(aligned, found.besides, heard.draft)

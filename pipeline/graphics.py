@@ -62,7 +62,7 @@ def _clip(
     brand: Brand,
     store: Store,
 ) -> Path:
-    look = [brand.title, brand.closing_line, brand.colors, brand.font, [_hash(path) for path in brand.fonts]]
+    look = [brand.title, brand.closing_line, brand.colors, brand.bar, brand.font, [_hash(path) for path in brand.fonts]]
     key = fingerprint([_VERSION, about, look, size, frames, fps])
     return store.keep(key, lambda out: _write(_animated(paint(), frames, fps), size, fps, out))
 

@@ -24,6 +24,7 @@ from pipeline import (
     render,
     report,
     sound,
+    spoken,
     thumbnail,
     transcribers,
     trim,
@@ -107,8 +108,16 @@ def _decide(order: Order, found: Sequence[Found], shelf: Shelf) -> Plan:
     ]
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], order.recipe, look, layout.FORMATS)
-    decided = replace(decided, notes=(*decided.notes, *brand.warnings(order.brand)))
+    notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
+    decided = replace(decided, notes=notes)
     return shelf.value("plan.json", decided, Plan, lambda: decided)
+
+
+def _kept_out(order: Order, decided: Plan, found: Sequence[Found]) -> tuple[str, ...]:
+    """What is still said in the finished video, though the brand's list asks to keep it out."""
+    words = plan.spoken(decided.pieces, [each.transcript for each in found], decided.fps)
+    opening = decided.variants[0].opening
+    return spoken.notes(spoken.in_video(words, opening.frames if opening else 0, decided.fps), order.brand.keep_out)
 
 
 def _kit(order: Order, decided: Plan, variant: Variant, shelf: Shelf) -> Kit:

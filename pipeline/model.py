@@ -92,6 +92,7 @@ class Recipe:
     vocabulary: tuple[str, ...] = ()
     script: str = ""  # what is said, word for word; then captions come from aligning it
     formats: tuple[str, ...] = ("landscape",)
+    captions: str = "highlight"  # burnt in with the spoken word lit | "plain" | "file": only SRT and VTT beside it
     fit: str = "blur"  # a clip of another shape: "blur" (all of it, blurred sides) or "crop" (fills the frame)
     brand: str = "default"
     branded: bool = True
@@ -123,6 +124,7 @@ class Brand:
     lower_third_ms: int = 4000  # 0: none
     budget_percent: float = 2.0  # of pixels x seconds, outside the bumper
     closing_line: str = ""  # on the end card
+    accents: tuple[tuple[int, int, int], ...] = ()  # accent colors of its looks, the brand's own first; (): that alone
     bar: str = "left"  # where the lower third has its bar: left | top | bottom
     stands_for: str = ""  # what the company stands for, in plain words
     mention: tuple[str, ...] = ()  # what to mention, if it fits
@@ -457,6 +459,7 @@ class Plan:
     fit: str
     title: str
     language: str = ""  # of what is said; "" where nobody knows
+    captions: str = "highlight"  # as in Recipe
     notes: tuple[str, ...] = ()
 
     @property

@@ -91,6 +91,7 @@ def decide(
         pieces=tuple(pieces),
         variants=variants,
         fit=recipe.fit,
+        captions=recipe.captions,
         title=recipe.topic,
         language=next((each.language for each in transcripts if each.language), recipe.language or ""),
         notes=tuple(note for clip in clips for note in clip.notes) + _warnings(variants, look.brand),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import threading
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import RecipeError
+from pipeline.shelf import explained
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -25,20 +28,52 @@ def read(path: Path, schema: type[M], what: str) -> M:
 
     `what` names it to the user ("recipe"). RecipeError where something is wrong.
     """
+    return parsed(_text(path, what), path.name, schema, what)
+
+
+def parsed(text: str, name: str, schema: type[M], what: str) -> M:
+    """The text of a file `name` as a `schema`. RecipeError where something is wrong."""
     from pydantic import ValidationError
 
-    text = _text(path, what)
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise RecipeError(f"{path.name} is no valid TOML: {fault}.", "Mend that line.") from fault
+        raise RecipeError(f"{name} is no valid TOML: {fault}.", "Mend that line.") from fault
     except RecursionError as fault:
-        raise RecipeError(f"{path.name} is nested too deeply for a {what}.", "Such a file has a few lines.") from fault
+        raise RecipeError(f"{name} is nested too deeply for a {what}.", "Such a file has a few lines.") from fault
     try:
         return schema.model_validate(told)
     except ValidationError as fault:
-        said, cure = _worded(fault, schema, text)
-        raise RecipeError(f"{path.name}{said}", cure) from fault
+        said, cure = worded(fault, schema, text)
+        raise RecipeError(f"{name}{said}", cure) from fault
+
+
+def create(path: Path, text: str) -> bool:
+    """Writes a new file, whole or not at all; False where there is one already. Two at once cannot both make it."""
+    draft = _draft(path, text)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a file anew, whole or not at all."""
+    _draft(path, text).replace(path)
+
+
+def _draft(path: Path, text: str) -> Path:
+    draft = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
+    with explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    return draft
 
 
 def _text(path: Path, what: str) -> str:
@@ -61,7 +96,7 @@ def _near(path: Path) -> str:
     return f"Known: {', '.join(others)}." if others else f"Make the file {path}."
 
 
-def _worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple[str, str]:
+def worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple[str, str]:
     """What the first error is, and the cure."""
     error = fault.errors()[0]
     keys = [str(key) for key in error["loc"]]

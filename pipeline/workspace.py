@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pipeline.errors import RecipeError, WorkspaceError
 
 _HERE = Path(__file__).parent
 _LONGEST_NAME = 60
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Workspace:
     @property
     def output(self) -> Path:
         return self.root / "output"
+
+    @property
+    def recipes(self) -> Path:
+        return self.root / "recipes"
 
     def recipe(self, name: str) -> Path:
         """The file of a recipe: a path to one, or the name of one in recipes/."""
@@ -40,14 +45,31 @@ class Workspace:
     def people(self) -> tuple[Path, ...]:
         return (self.root / "assets" / "people", product_assets() / "people")
 
+    @property
+    def takes(self) -> Path:
+        """The folder of the takes that were handed in."""
+        return self.root / "assets" / "clips"
+
     def clips(self, named: str) -> tuple[Path, ...]:
         """The clips that a word of the command line means:
 
-        the file itself, or those of a take that was made here before.
+        the file itself, those of a take that was handed in, or those of a take that was made here before.
         """
         path = Path(named)
-        taken = shelf.owner_of(self.output / named) if path.name == named and not path.exists() else ""
-        return tuple(Path(line) for line in taken.split("\0")) if taken else (path.absolute(),)
+        if path.name != named or path.exists():
+            return (path.absolute(),)
+        if handed_in := self._handed_in(named):
+            return handed_in
+        taken = shelf.owner_of(self.output / named)
+        return tuple(Path(line) for line in taken.split("\0")) if Path(taken).is_absolute() else (path.absolute(),)
+
+    def _handed_in(self, take: str) -> tuple[Path, ...]:
+        """The clips of a take in their order, which is the number that their names begin with."""
+        folder = self.takes / take
+        if not re.fullmatch(r"[a-z0-9-]+", take) or not (folder / "take.json").is_file():
+            return ()
+        clips = [path for path in folder.iterdir() if re.match(r"\d+-", path.name)]
+        return tuple(sorted(clips, key=lambda path: int(path.name.partition("-")[0])))
 
     def _asset(self, kind: str, name: str) -> Path:
         roots = [self.root / "assets" / kind, product_assets() / kind]
@@ -59,13 +81,13 @@ class Workspace:
             f"There is no brand {name!r}.", f"Known: {', '.join(known)}. A brand is a folder in assets/{kind}/."
         )
 
-    def take(self, clips: Sequence[Path]) -> str:
+    def take(self, clips: Sequence[Path], handed_in: str = "") -> str:
         """The name of the take that these clips become:
 
-        that of the first, with a mark where another clip has it already.
+        the id of one that was handed in, else that of the first clip, with a mark where another has it already.
         """
-        name = slug(clips[0].stem)
-        places = "\0".join(str(clip.resolve()) for clip in clips)
+        name = handed_in or slug(clips[0].stem)
+        places = f"take:{handed_in}" if handed_in else "\0".join(str(clip.resolve()) for clip in clips)
         mark = hashlib.sha256(places.encode("utf-8", "surrogateescape")).hexdigest()[:6]
         return name if shelf.claim(self.output / name, places) else f"{name}-{mark}"
 
@@ -84,6 +106,28 @@ def find(start: Path, named: Path | None = None) -> Workspace:
     return Workspace(start)
 
 
+def create(folder: Path) -> tuple[Path, ...]:
+    """Makes a workspace: folders for recipes, brands and people, and the recipes that come with Candid as examples.
+
+    What lies there already stays as it is. Returns what was written.
+    """
+    written = []
+    with shelf.explained(folder):
+        for name in ("recipes", "assets/brands", "assets/people", "assets/clips"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for source in sorted(_product_recipes().glob("*.toml")):
+            target = folder / "recipes" / source.name
+            if not target.exists():
+                shutil.copyfile(source, target)
+                written.append(target)
+    return tuple(written)
+
+
+def _product_recipes() -> Path:
+    checkout = _HERE.parent / "recipes"
+    return checkout if checkout.is_dir() else _HERE / "examples"
+
+
 def product_assets() -> Path:
     """The assets that come with the product: in the checkout, or inside the installed package."""
     checkout = _HERE.parent / "assets"
@@ -94,4 +138,4 @@ def slug(text: str) -> str:
     """A name that is safe as a folder everywhere: lower case letters, digits and single dashes, 1 to 60 characters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:_LONGEST_NAME].strip("-")
-    return f"{name or 'take'}-take" if not name or name in _DEVICES else name
+    return f"{name or 'take'}-take" if not name or name in DEVICES else name

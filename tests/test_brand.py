@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline import brand, people, recipes
 from pipeline.colors import contrast
 from pipeline.errors import RecipeError
-from pipeline.model import Colors, Recipe
+from pipeline.model import Brand, Colors, Person, Recipe
 from pipeline.workspace import Workspace, product_assets, slug
 
 DEFAULT = product_assets() / "brands" / "default"
@@ -57,6 +61,10 @@ def test_pale_text_is_warned_of(tmp_path):
         ("bumper = 3", r"line 1: bumper = 3 is wrong. Input should be less than or equal to 1.5"),
         ('[colors]\ntext = "white"', r"line 2: colors.text = 'white' is wrong"),
         ("title = ", "no valid TOML"),
+        ("stands_for = 1", r"line 1: stands_for = 1 is wrong"),
+        ('keep_out = ["a", ""]', r"line 1: keep_out.1 = '' is wrong"),
+        ('[colors]\nlooks = ["mint"]', r"line 2: colors.looks.0 = 'mint' is wrong"),
+        (f"[colors]\nlooks = {['#ffffff'] * 9}", r"line 2: colors.looks = .* at most 8"),
         ('logo = "../logo.png"', "outside the brand's folder"),
         ('logo = "missing.png"', "not in"),
         ('logo = "brand.toml"', "no picture that can be read"),
@@ -105,6 +113,107 @@ def test_an_unknown_brand_is_answered_with_the_known_ones(tmp_path):
         Workspace(tmp_path).brand("../../etc")
 
 
+# --- what the company says --------------------------------------------------------------------------------------------
+
+
+def test_what_the_company_says_arrives(tmp_path):
+    text = 'stands_for = """We fix\nthings."""\nmention = ["the tour"]\nkeep_out = ["Project X", "Acme"]\n'
+    text += "consent = 'Yes.'\n[defaults]\nlanguage = 'en'\n[defaults.trim]\npause = 1"
+    found = brand.load(_brand(tmp_path, text))
+    assert (found.mention, found.keep_out, found.consent) == (("the tour",), ("Project X", "Acme"), "Yes.")
+    assert brand.defaults(tmp_path) == {"language": "en", "trim": {"pause": 1}}
+    assert list(brand.told(found)) == [
+        f"{tmp_path.name} stands for: We fix things.",
+        "Mention it if it fits: the tour",
+        "Keep out: Project X, Acme",
+    ]
+
+
+def test_a_brand_that_says_nothing_tells_nothing(tmp_path):
+    found = brand.load(_brand(tmp_path, ""))
+    assert list(brand.told(found)) == []
+    assert brand.defaults(tmp_path) == {}
+
+
+@given(st.text(max_size=300))
+def test_what_is_told_cannot_play_with_the_terminal(text):
+    lines = list(brand.told(Brand("b", title=text[:60], stands_for=text, mention=(text,), keep_out=("\x1b[2J",))))
+    assert all(line.isprintable() and len(line) <= 100 for line in lines)
+    assert lines[-1].endswith("[2J")
+
+
+def test_the_default_brand_says_something_to_everybody():
+    found = brand.load(DEFAULT)
+    assert found.consent and len(list(brand.told(found))) >= 3
+    assert len(found.accents) == 3 and brand.defaults(DEFAULT) == {}
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+MINT, CORAL = (124, 227, 192), (255, 143, 122)
+
+
+def test_looks_are_every_accent_with_every_bar_in_an_order_that_stays():
+    found = brand.looks(brand.load(DEFAULT))
+    assert [(look.accent, look.bar) for look in found] == [
+        (accent, bar) for accent in ((255, 196, 61), MINT, CORAL) for bar in ("left", "top", "bottom")
+    ]
+
+
+def test_a_brand_without_looks_still_has_its_bars_and_no_accent_twice(tmp_path):
+    assert [look.bar for look in brand.looks(Brand("plain"))] == ["left", "top", "bottom"]
+    twice = brand.load(_brand(tmp_path, '[colors]\naccent = "#7ce3c0"\nlooks = ["#7CE3C0", "#7ce3c0"]'))
+    assert len(brand.looks(twice)) == 3
+
+
+@pytest.mark.parametrize(
+    ("look", "accent", "bar"), [(1, (255, 196, 61), "left"), (6, MINT, "bottom"), (15, MINT, "bottom")]
+)
+def test_a_person_may_choose_a_look(look, accent, bar):
+    found = brand.for_person(brand.load(DEFAULT), Person("x", "X", look=look))
+    assert (found.colors.accent, found.bar) == (accent, bar)
+
+
+def test_for_nobody_the_brand_is_as_it_is():
+    found = brand.load(DEFAULT)
+    assert brand.for_person(found, None) is found and found.bar == "left"
+
+
+# Computed once and written down: a look that changed with a new version would change everybody's videos.
+@pytest.mark.parametrize(("id", "number"), [("robot", 2), ("maria-k", 6), ("max", 9)])
+def test_a_look_that_follows_from_the_id_stays_for_good(id, number):
+    assert brand.look_number(brand.load(DEFAULT), Person(id, "X")) == number
+
+
+_COLOR = st.tuples(*[st.integers(0, 255)] * 3)
+_IDS = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
+
+
+@given(_IDS, st.text(), st.lists(_COLOR, max_size=9), st.none() | st.integers(1, 10**9))
+def test_the_same_id_always_gets_the_same_look_which_is_one_of_the_brands(id, name, accents, look):
+    plain = Brand("b", accents=tuple(accents))
+    first = brand.for_person(plain, Person(id, "Before", look=look))
+    again = brand.for_person(plain, Person(id, name, "New title", look=look))
+    assert first == again == brand.for_person(first, Person(id, name, look=look)), "worn twice it is the same"
+    assert brand.Look(first.colors.accent, first.bar) in brand.looks(plain)
+
+
+def test_over_a_thousand_ids_all_looks_occur_about_evenly():
+    found = brand.load(DEFAULT)
+    counts = Counter(brand.look_number(found, Person(f"person-{n}", "X")) for n in range(1000))
+    assert set(counts) == set(range(1, 10))
+    assert max(counts.values()) < 2 * min(counts.values())
+
+
+def test_a_pale_look_is_warned_of_once_and_the_others_are_not(tmp_path):
+    text = '[colors]\nlooks = ["#7ce3c0", "#202830", "#ff8f7a"]'
+    found = brand.load(_brand(tmp_path, text))
+    (said,) = brand.warnings(found)
+    assert said.startswith("The brand's look #202830 is hard to read on its background: contrast 1.")
+    worn = brand.for_person(found, Person("x", "X", look=7))
+    assert worn.colors.accent == (32, 40, 48) and len(brand.warnings(worn)) == 1
+
+
 # --- recipes ----------------------------------------------------------------------------------------------------------
 
 
@@ -121,8 +230,8 @@ def test_a_recipe_says_what_it_says(tmp_path):
 def test_an_empty_recipe_is_the_default(tmp_path):
     path = tmp_path / "x.toml"
     path.touch()
-    assert recipes.load(path) == Recipe(slug="x")
-    assert recipes.default() == Recipe()
+    assert recipes.load(path) == replace(recipes.default(), slug="x")
+    assert replace(recipes.load(path), posts=()) == Recipe(slug="x")
 
 
 @pytest.mark.parametrize(

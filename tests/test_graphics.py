@@ -78,9 +78,9 @@ def test_what_was_drawn_once_is_not_drawn_again(store, monkeypatch):
     first = graphics.draw(plan, variant, BRAND, ROBOT, store)
     monkeypatch.setattr(graphics, "_animated", lambda *arguments: pytest.fail("it is there"))
     assert graphics.draw(plan, variant, BRAND, ROBOT, store) == first
-    other = replace(ROBOT, title="Another")
-    with pytest.raises(pytest.fail.Exception):
-        graphics.draw(plan, variant, BRAND, other, store)
+    for brand_now, person in ((BRAND, replace(ROBOT, title="Another")), (replace(BRAND, bar="top"), ROBOT)):
+        with pytest.raises(pytest.fail.Exception):
+            graphics.draw(plan, variant, brand_now, person, store)
 
 
 @pytest.mark.slow
@@ -106,14 +106,33 @@ def test_titles_stay_inside_however_long(title, shape):
     assert not ink[:, -3:].any() and not ink[-3:].any()
 
 
+@pytest.mark.parametrize("bar", brand.BARS)
 @pytest.mark.parametrize("person", [ROBOT, LONG, Person("n", "N"), Person("h", "a\x00b\nc\x1b[31m")])
 @pytest.mark.parametrize("shape", FORMATS, ids=lambda shape: shape.name)
-def test_names_stay_on_their_plate(person, shape):
+def test_names_stay_on_their_plate(person, shape, bar):
     size = (shape.lower_third.width, shape.lower_third.height)
-    picture = np.asarray(artwork.lower_third(BRAND, person, size))
+    picture = np.asarray(artwork.lower_third(replace(BRAND, bar=bar), person, size))
     bright = picture[..., :3].min(axis=2) > 200
     assert bright.any()
     assert not bright[:3].any() and not bright[-3:].any() and not bright[:, -10:].any()
+
+
+@pytest.mark.parametrize("bar", brand.BARS)
+@pytest.mark.parametrize("shape", FORMATS, ids=lambda shape: shape.name)
+def test_the_bar_lies_on_its_side_and_the_name_keeps_away_from_it(shape, bar):
+    size = (shape.lower_third.width, shape.lower_third.height)
+    picture = np.asarray(artwork.lower_third(replace(BRAND, bar=bar), ROBOT, size)).astype(int)
+    thick = round(8 * size[1] / 144)
+    accent = (picture == (*BRAND.colors.accent, 255)).all(axis=2)
+    side = {"left": np.s_[:, :thick], "top": np.s_[:thick, :], "bottom": np.s_[-thick:, :]}[bar]
+    assert accent[side].all()
+    text = np.abs(picture[..., :3] - BRAND.colors.background).max(axis=2) > 60
+    text[side] = False
+    rows, columns = np.flatnonzero(text.any(axis=1)), np.flatnonzero(text.any(axis=0))
+    first, last = (thick if bar == "top" else 0), size[1] - (thick if bar == "bottom" else 0)
+    above, below = rows[0] - first, last - 1 - rows[-1]
+    assert min(above, below) >= 6 and abs(above - below) <= 10, "in the middle of the room that the bar leaves"
+    assert columns[0] >= 12
 
 
 def test_the_title_on_a_thumbnail_can_be_read_on_white():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline import people, recipes, tomlfile
 from pipeline.errors import RecipeError
+from pipeline.model import Person, Topic
+from tests.conftest import ROOT
 
 
 def _recipe(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -42,7 +46,7 @@ def test_a_text_that_is_not_utf8_is_told_apart(tmp_path):
         ('[trim]\ntopic = "x"', "line 2: there is no key 'trim.topic'", "It belongs at the top of the file"),
         ("trim.puase = 1", "line 1: there is no key 'trim.puase'", "Did you mean 'pause'?"),
         ('trim = "tight"', "line 1: trim = 'tight' is wrong", "put its keys under [trim]"),
-        ("xyzzy = 1", "line 1: there is no key 'xyzzy'", "Known keys: topic, asked_by"),
+        ("xyzzy = 1", "line 1: there is no key 'xyzzy'", "Known keys: language, vocabulary"),
         ("[trim]\nstart = inf", "line 2: trim.start = inf is wrong", "less than or equal to 86400"),
         ("[trim]\npause = nan", "line 2: trim.pause = nan is wrong", "less than or equal to 60"),
         ("[trim]\nstart = 5\nend = 2", "line 1: trim = {'start': 5, 'end': 2} is wrong", "End must lie behind start."),
@@ -137,3 +141,152 @@ def test_a_person_without_a_name_is_answered_with_the_line_to_add(tmp_path):
     (tmp_path / "robot.toml").write_text('title = "Voice"')
     with pytest.raises(RecipeError, match=r"the key 'name' is missing\. Add a line: name"):
         people.load(tmp_path, "robot")
+
+
+# --- templates, layers, files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "cure"),
+    [
+        ('[post]\ntitle = "{topics}"', "line 2: post.title = '{topics}' is wrong", "did you mean {topic}?"),
+        ('[post.youtube]\ndescription = "{topic"', "line 2: post.youtube.description", "A brace is missing"),
+        ('[post]\ntitle = "{description}"\ndescription = "{title}"', "line 1: post = ", "refers to itself"),
+        ('[post]\nprivacy = "secret"', "line 2: post.privacy = 'secret' is wrong", "'private', 'unlisted' or 'public'"),
+        ('[post]\nschedule = "tomorrow"', "line 2: post.schedule = 'tomorrow' is wrong", "match pattern"),
+        ("[post.youtub]", "line 1: there is no key 'post.youtub'", "Did you mean 'youtube'?"),
+        ("prompts = 'one'", "line 1: prompts = 'one' is wrong", "valid list"),
+    ],
+)
+def test_wrong_posts_are_said_with_line_and_cure(text, says, cure, tmp_path):
+    fault = _refused(tmp_path, text)
+    assert says in fault.what
+    assert cure in fault.do
+
+
+def test_a_service_has_what_is_common_unless_it_says_otherwise(tmp_path):
+    text = '[post]\ntitle = "{topic}"\ntags = ["a"]\n[post.youtube]\ntitle = "On YouTube"'
+    posts = dict(recipes.load(_recipe(tmp_path, text)).posts)
+    assert (posts["youtube"].title, posts["youtube"].tags) == ("On YouTube", ("a",))
+    assert (posts["vimeo"].title, posts["vimeo"].tags, posts["vimeo"].privacy) == ("{topic}", ("a",), "private")
+
+
+def test_what_a_layer_may_not_say_is_refused_by_its_name():
+    with pytest.raises(RecipeError, match="In person anna: there is no key 'topic'"):
+        recipes.wishes("person anna", {"topic": "x"})
+    with pytest.raises(RecipeError, match="In brand acme: trim.pause = 'long' is wrong"):
+        recipes.wishes("brand acme", {"trim": {"pause": "long"}})
+
+
+def test_two_layers_that_are_right_alone_can_be_wrong_together(tmp_path):
+    layers = [recipes.product(), recipes.wishes("a", {"trim": {"start": 9}}), recipes.wishes("b", {"trim": {"end": 3}})]
+    with pytest.raises(RecipeError, match="Together"):
+        recipes.resolved(layers)
+
+
+plain = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=60).map(str.strip)
+
+
+@given(plain.filter(bool), plain, st.lists(plain, max_size=3))
+def test_a_new_recipe_holds_what_it_was_given(tmp_path_factory, topic, why, prompts):
+    folder = tmp_path_factory.mktemp("recipes")
+    path = recipes.new(folder, topic, why=why, prompts=prompts)
+    told = recipes.load(path)
+    assert (told.topic, told.why, told.prompts) == (topic, why, tuple(prompts))
+
+
+COMMENTED = """\
+# About servers.
+topic = "Servers"  # the title
+
+[trim]
+# Shorter than usual.
+pause = 0.3
+"""
+
+
+@given(st.lists(plain, max_size=4), st.integers(1, 1000))
+def test_editing_a_recipe_keeps_its_comments(tmp_path_factory, vocabulary, seconds):
+    path = _recipe(tmp_path_factory.mktemp("r"), COMMENTED)
+    recipes.edit(path, vocabulary=vocabulary, seconds=seconds, topic="Other")
+    text, told = path.read_text(encoding="utf-8"), recipes.load(path)
+    assert all(comment in text for comment in ("# About servers.", "# the title", "# Shorter than usual."))
+    assert (told.topic, told.vocabulary, told.seconds, told.trim.pause_ms) == ("Other", tuple(vocabulary), seconds, 300)
+
+
+def test_an_edit_that_would_be_wrong_changes_nothing(tmp_path):
+    path = _recipe(tmp_path, COMMENTED)
+    with pytest.raises(RecipeError):
+        recipes.edit(path, seconds=-1)
+    assert path.read_text(encoding="utf-8") == COMMENTED
+    assert [each.name for each in tmp_path.iterdir()] == ["r.toml"]
+
+
+@pytest.mark.parametrize("slug", ["../x", "/etc/x", "con", "A b", "", "x" * 81, "-x", "lpt1"])
+def test_a_slug_that_leads_elsewhere_is_refused(tmp_path, slug):
+    with pytest.raises(RecipeError, match="cannot be the name of a recipe"):
+        recipes.checked(slug)
+    with pytest.raises(RecipeError):
+        recipes.claim(tmp_path, slug, Person("anna", "Anna"))
+
+
+def test_a_recipe_is_not_written_over(tmp_path):
+    first = recipes.new(tmp_path, "Servers")
+    text = first.read_text(encoding="utf-8")
+    with pytest.raises(RecipeError, match="There is a recipe servers already"):
+        recipes.new(tmp_path, "Servers")
+    assert first.read_text(encoding="utf-8") == text
+
+
+TOPIC = Topic(7, "How do you back up?", "planned", 3, "2026-01-01T00:00:00Z", ("Ada", "Ben", "Cy", "Di", "Ed"))
+
+
+def test_a_topic_becomes_one_recipe_credited_to_who_asked(tmp_path):
+    assert recipes.from_topic(tmp_path, TOPIC) == recipes.from_topic(tmp_path, TOPIC) == "how-do-you-back-up"
+    told = recipes.load(tmp_path / "how-do-you-back-up.toml")
+    assert (told.topic_id, told.asked_by) == (7, "Ada, Ben, Cy and 2 others")
+
+
+def test_another_topic_of_the_same_words_gets_a_file_of_its_own(tmp_path):
+    recipes.from_topic(tmp_path, TOPIC)
+    assert recipes.from_topic(tmp_path, replace(TOPIC, id=8)) == "how-do-you-back-up-2"
+
+
+def test_one_claims_and_others_are_told(tmp_path):
+    recipes.new(tmp_path, "Servers")
+    anna, ben = Person("anna", "Anna"), Person("ben", "Ben")
+    recipes.claim(tmp_path, "servers", anna)
+    recipes.claim(tmp_path, "servers", anna)
+    with pytest.raises(RecipeError, match="servers is claimed by anna"):
+        recipes.claim(tmp_path, "servers", ben)
+    assert recipes.release(tmp_path, "servers") == "anna"
+    assert recipes.release(tmp_path, "servers") == ""
+    recipes.claim(tmp_path, "servers", ben)
+    assert recipes.claimed(tmp_path, "servers") == "ben"
+
+
+def test_twenty_who_claim_at_once_leave_one_owner(tmp_path):
+    recipes.new(tmp_path, "Servers")
+
+    def claim(number: int) -> bool:
+        try:
+            recipes.claim(tmp_path, "servers", Person(f"p{number}", "P"))
+        except RecipeError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        won = [number for number, got in enumerate(pool.map(claim, range(20))) if got]
+    assert [f"p{number}" for number in won] == [recipes.claimed(tmp_path, "servers")]
+
+
+def test_the_schema_says_what_the_file_may_hold():
+    told = recipes.schema()
+    assert {"topic", "prompts", "trim", "post"} <= set(told["properties"])
+    assert told["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_that_ship_are_in_order(path):
+    told = recipes.load(path)
+    assert told.topic and told.why and len(told.prompts) >= 2

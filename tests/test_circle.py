@@ -1,0 +1,185 @@
+"""From an audience's suggestion to a video, by the command line alone, in the README's own words."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import cascade, circle, people, recipes, takes, workspace
+from pipeline.errors import RecipeError
+from pipeline.model import Person
+from pipeline.orders import Wanted, order, settle
+from tests import clips
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def talk_clip(tmp_path_factory) -> Path:
+    return clips.ordinary(tmp_path_factory.mktemp("clip"))
+
+
+def _walk() -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"## From a suggestion to a take\n.*?```sh\n(.*?)```", text, re.S)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.slow
+def test_the_readmes_walk_through_the_circle(tmp_path):
+    (tmp_path / "phone.mp4").symlink_to(workspace.product_assets() / "demo" / "demo.mp4")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-ec", _walk()], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    studio = tmp_path / "studio"
+    take = json.loads((studio / "assets/clips/show-us-your-backups-me/take.json").read_text())
+    assert (take["person"], take["recipe"]) == ("me", "show-us-your-backups")
+    assert "I can have it taken down" in take["consent"]
+    assert recipes.load(studio / "recipes/show-us-your-backups.toml").asked_by == "a viewer"
+    made = studio / "output/show-us-your-backups-me"
+    assert (made / "landscape.mp4").stat().st_size > 10_000
+    assert (studio / "output/people/me.png").exists()
+    plan = json.loads((made / "plan.json").read_text())
+    assert {layer["kind"] for layer in plan["variants"][0]["layers"]} >= {"logo", "lower_third"}
+    assert plan["title"] == "Show us your backups"
+    assert "show-us-your-backups-me" in done.stdout.split("candid status")[-1]
+
+
+@pytest.fixture
+def space(tmp_path) -> workspace.Workspace:
+    workspace.create(tmp_path)
+    people.add(tmp_path / "assets/people", Person("anna", "Anna", disclosure="I work at Acme."))
+    return workspace.Workspace(tmp_path)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+# --- the cascade, through all its files -------------------------------------------------------------------------------
+
+
+def test_each_layer_stands_above_the_one_before(space):
+    _write(
+        space.root / "assets/brands/acme/brand.toml",
+        '[defaults]\nlanguage = "de"\nseconds = 30\nfit = "crop"\ncaptions = "plain"\n',
+    )
+    _write(space.root / "recipes/r.toml", 'brand = "acme"\nseconds = 40\nfit = "blur"\ncaptions = "plain"\n')
+    with (space.root / "assets/people/anna.toml").open("a") as file:
+        file.write('\n[wishes]\nfit = "crop"\ncaptions = "file"\n')
+    settled = settle(space, Wanted("r", "anna", settings={"captions": "highlight"}))
+    found = settled.recipe
+    assert (found.language, found.seconds, found.fit, found.captions) == ("de", 40, "crop", "highlight")
+    sources = {setting.key: setting.source for setting in cascade.settings(settled.layers)}
+    assert [sources[key] for key in ("denoise", "language", "seconds", "fit", "captions")] == [
+        "product",
+        "brand acme",
+        "recipe r",
+        "person anna",
+        "command line",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "person", "says"),
+    [
+        ('brand = "nobody"', "anna", "There is no brand 'nobody'"),
+        ('brand = "../x"', "anna", "There is no brand '../x'"),
+        ("", "../anna", "There is no person '../anna'"),
+        ("", "ann", "There is no person 'ann'. Did you mean 'anna'?"),
+    ],
+)
+def test_what_is_not_there_is_said(space, recipe, person, says):
+    _write(space.root / "recipes/r.toml", recipe)
+    with pytest.raises(RecipeError) as caught:
+        settle(space, Wanted("r", person))
+    assert says in str(caught.value)
+
+
+def test_a_wish_that_is_wrong_names_the_person(space):
+    with (space.root / "assets/people/anna.toml").open("a") as file:
+        file.write('\n[wishes]\nfits = "crop"\n')
+    with pytest.raises(RecipeError, match="In person anna: there is no key 'fits'. Did you mean 'fit'?"):
+        settle(space, Wanted("", "anna"))
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+def _handed_in(space, clip, recipe: str = "destroy-a-server") -> str:
+    told = recipes.load(space.recipe(recipe))
+    take, _ = takes.submit([clip], told, people.find(space.people, "anna"), "I agree.", space.takes, lambda *_: None)
+    return take.id
+
+
+def test_a_recipe_goes_from_open_to_published(space, talk_clip):
+    def state() -> str:
+        return next(each.state for each in circle.recipes_of(space) if each.slug == "destroy-a-server")
+
+    assert state() == "open"
+    recipes.claim(space.recipes, "destroy-a-server", people.find(space.people, "anna"))
+    assert state() == "claimed"
+    take = _handed_in(space, talk_clip)
+    assert state() == "recorded"
+    for file, content, then in (
+        ("report.json", "{}", "made"),
+        ("approval.json", "{}", "approved"),
+        ("receipts.json", '[{"step": "sent"}]', "approved"),
+        ("receipts.json", '[{"step": "out", "link": "https://x.example/1"}]', "published"),
+    ):
+        _write(space.output / take / file, content)
+        assert state() == then
+
+
+def test_a_take_knows_its_recipe_and_its_person(space, talk_clip):
+    take = _handed_in(space, talk_clip)
+    made, shelf = order(space, (take,), Wanted())
+    assert (made.take, made.recipe.slug, made.person.id) == (take, "destroy-a-server", "anna")
+    assert shelf.folder == space.output / take
+    assert [clip.parent.name for clip in made.clips] == [take]
+    assert order(space, (take,), Wanted())[0].take == take
+
+
+def test_status_shows_what_waits_for_whom_and_what_is_broken(space, talk_clip):
+    take = _handed_in(space, talk_clip)
+    _write(space.root / "recipes/broken.toml", "topic = [")
+    _write(space.root / "recipes/board.sqlite3", "this is no database" * 100)
+    told = circle.look(space)
+    waits = {step.name: step.waits for step in told.steps}
+    assert waits[take] == f"candid render {take}"
+    assert waits["broken"] == "candid recipes check broken"
+    assert len(told.faults) == 2
+
+
+def test_two_people_with_the_same_title_get_a_nudge(space, talk_clip, tmp_path):
+    people.add(space.people[0], Person("ben", "Ben"))
+    _handed_in(space, talk_clip)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(talk_clip.read_bytes() + b"\0" * 8)
+    takes.submit(
+        [other],
+        recipes.load(space.recipe("destroy-a-server")),
+        people.find(space.people, "ben"),
+        "I agree.",
+        space.takes,
+        lambda *_: None,
+    )
+    said = [nudge.words() for nudge in circle.look(space).nudges]
+    assert any("destroy-a-server-anna" in words and "destroy-a-server-ben" in words for words in said)
+
+
+def test_a_workspace_is_made_and_nothing_in_it_is_written_over(tmp_path):
+    assert {path.stem for path in workspace.create(tmp_path)} >= {"destroy-a-server"}
+    recipe = tmp_path / "recipes/destroy-a-server.toml"
+    recipe.write_text('topic = "Mine"')
+    assert workspace.create(tmp_path) == ()
+    assert recipe.read_text() == 'topic = "Mine"'
