@@ -10,14 +10,16 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
+from itertools import groupby
+
+from rapidfuzz.distance import Indel, Levenshtein
 
 from pipeline.model import Span, Transcript, Word
 
-_ALIKE = 0.6  # of the letters: the engine wrote the same sounds in another way
+_ALIKE_WHOLE, _ALIKE = 0.7, 0.6  # of the letters: the engine wrote the same sounds in another way
 _BESIDES_WORDS = 4  # fewer heard words that are not in the script are misheard, not said besides
 _GAP_MS = 700
-_SAID_SHARE = 0.4  # of a sentence's words have to be heard, in whatever words, where it should be
+_SAID_SHARE = 0.5  # of a sentence's words: something has to be heard in their place
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +41,42 @@ def spelled(script: str, heard: Transcript) -> Transcript:
     """What an engine heard that can be trusted, spelled as in the script where that is what it heard."""
     tokens = script.split()
     words: list[Word] = []
-    for kind, i, j, k, m in _compared(tokens, heard.words):
-        theirs, ours = tokens[i:j], heard.words[k:m]
-        if kind == "equal" and len(theirs) == len(ours):
+    for equal, theirs, ours in _regions(tokens, heard.words):
+        if equal:
             words += [replace(word, text=token) for token, word in zip(theirs, ours, strict=True)]
-        elif kind == "replace" and _sounds_alike(theirs, ours):
-            words += _laid(theirs, ours)
         else:
-            words += ours
+            words += _reconciled(theirs, ours)
     return replace(heard, words=tuple(words))
+
+
+def _regions(tokens: Sequence[str], words: Sequence[Word]) -> Iterator[tuple[bool, Sequence[str], Sequence[Word]]]:
+    """Stretches in which both are equal, and what lies between these as one."""
+    for equal, steps in groupby(_compared(tokens, words), key=lambda step: step[0] == "equal"):
+        first, *_, last = [*steps] * 2  # the same one where it is alone
+        yield equal, tokens[first[1] : last[2]], words[first[3] : last[4]]
+
+
+def _reconciled(tokens: Sequence[str], words: Sequence[Word]) -> list[Word]:
+    """The script's words in place of those heard words that sound like them; what was heard where none do."""
+    if _likeness(tokens, words) >= _ALIKE_WHOLE:
+        return _laid(tokens, words)
+    runs = [(k, m) for k in range(len(words)) for m in range(k + 1, len(words) + 1)] if tokens else []
+    k, m = max(runs, key=lambda run: _likeness(tokens, words[slice(*run)]), default=(0, 0))
+    if m == 0 or _likeness(tokens, words[k:m]) < _ALIKE:
+        return list(words)
+    return [*words[:k], *_laid(tokens, words[k:m]), *words[m:]]
 
 
 def judged(script: str, draft: Transcript) -> Judged:
     """Which sentences of the script were said, by a draft of what was heard, and what was said besides."""
     tokens = script.split()
-    place = _places(tokens, draft.words)
-    said: list[str] = []
-    for start, end in _sentences(tokens):
-        known = sum(place[n] is not None for n in range(start, end))
-        first, last = _window(place, start, end, len(draft.words))
-        if known or last - first >= _SAID_SHARE * (end - start):
-            said += tokens[start:end]
+    paired = _paired(tokens, draft.words)
+    said = [
+        token
+        for start, end in _sentences(tokens)
+        if sum(paired[start:end]) >= _SAID_SHARE * (end - start)
+        for token in tokens[start:end]
+    ]
     if not said:
         return Judged(tuple(tokens), ())  # the draft heard nothing of it: it cannot judge
     return Judged(tuple(said), tuple(_besides(said, draft.words)))
@@ -71,18 +88,22 @@ def together(aligned: Transcript, besides: Sequence[Word], draft: bool) -> Trans
     return replace(aligned, words=tuple(words), draft=draft and bool(besides))
 
 
-def _compared(tokens: Sequence[str], words: Sequence[Word]) -> Sequence[tuple[str, int, int, int, int]]:
-    ours = [_plain(word.text) for word in words]
-    return SequenceMatcher(None, list(map(_plain, tokens)), ours, autojunk=False).get_opcodes()
+def _compared(tokens: Sequence[str], words: Sequence[Word]) -> Iterator[tuple[str, int, int, int, int]]:
+    """What became of the script's words i..j and the heard words k..m: equal | replace | delete | insert.
+
+    By the fewest changes (Levenshtein), so that misheard words stand for those that were said.
+    """
+    theirs, ours = list(map(_plain, tokens)), [_plain(word.text) for word in words]
+    for each in Levenshtein.opcodes(theirs, ours):
+        yield each.tag, each.src_start, each.src_end, each.dest_start, each.dest_end
 
 
-def _places(tokens: Sequence[str], words: Sequence[Word]) -> list[int | None]:
-    """For each word of the script which heard word it is; None where it was not heard."""
-    place: list[int | None] = [None] * len(tokens)
-    for kind, i, j, k, _ in _compared(tokens, words):
-        if kind == "equal":
-            place[i:j] = range(k, k + j - i)
-    return place
+def _paired(tokens: Sequence[str], words: Sequence[Word]) -> list[bool]:
+    """For each word of the script whether something was heard in its place."""
+    paired = [False] * len(tokens)
+    for kind, i, j, _, _ in _compared(tokens, words):
+        paired[i:j] = [kind in {"equal", "replace"}] * (j - i)
+    return paired
 
 
 def _sentences(tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -93,24 +114,19 @@ def _sentences(tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
             start = number
 
 
-def _window(place: Sequence[int | None], start: int, end: int, heard: int) -> tuple[int, int]:
-    """The heard words among which a sentence should be: between those of the script before and after it."""
-    before = next((at for at in reversed(place[:start]) if at is not None), -1)
-    after = next((at for at in place[end:] if at is not None), heard)
-    return before + 1, after
-
-
 def _besides(said: Sequence[str], words: Sequence[Word]) -> Iterator[Word]:
-    """Runs of heard words for which the script has no words at that place."""
-    for kind, i, j, k, m in _compared(said, words):
-        surplus = (m - k) - (j - i)
-        if kind in {"insert", "replace"} and surplus >= _BESIDES_WORDS and (j - i) <= _SAID_SHARE * (m - k):
-            yield from words[k:m] if kind == "insert" else words[k + (j - i) : m]
+    """Runs of heard words for which the script has none."""
+    for kind, _, _, k, m in _compared(said, words):
+        if kind == "insert" and m - k >= _BESIDES_WORDS:
+            yield from words[k:m]
 
 
-def _sounds_alike(tokens: Sequence[str], words: Sequence[Word]) -> bool:
+def _likeness(tokens: Sequence[str], words: Sequence[Word]) -> float:
+    """How alike they are written, 0 to 1, without regard to where words end."""
     one, other = "".join(map(_plain, tokens)), "".join(_plain(word.text) for word in words)
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+    if not one or not other:
+        return 0.0
+    return Indel.normalized_similarity(one, other)
 
 
 def _laid(tokens: Sequence[str], words: Sequence[Word]) -> list[Word]:

@@ -172,9 +172,9 @@ def test_a_service_has_what_is_common_unless_it_says_otherwise(tmp_path):
 
 
 def test_what_a_layer_may_not_say_is_refused_by_its_name():
-    with pytest.raises(RecipeError, match="In person anna: there is no key 'topic'"):
+    with pytest.raises(RecipeError, match=r"In person anna: there is no key 'topic'"):
         recipes.wishes("person anna", {"topic": "x"})
-    with pytest.raises(RecipeError, match="In brand acme: trim.pause = 'long' is wrong"):
+    with pytest.raises(RecipeError, match=r"In brand acme: trim.pause = 'long' is wrong"):
         recipes.wishes("brand acme", {"trim": {"pause": "long"}})
 
 
