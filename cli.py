@@ -122,6 +122,8 @@ def render(
     space = talk.workspace(named)
     wanted = orders.Wanted(recipe_name or "", person_id or "", wishes.pop("title"), _said(**wishes), transcriber)
     groups = [clips] if join else [(clip,) for clip in clips]
+    if recipe_name or person_id:
+        orders.settle(space, wanted)  # what is wrong there is said once, not for every clip
 
     def order(names: tuple[str, ...]) -> tuple[Order, Shelf]:
         return orders.order(space, names, wanted)

@@ -61,13 +61,13 @@ def order(space: Workspace, named: tuple[str, ...], wanted: Wanted) -> tuple[Ord
 
     Several words of the command line become one video. Raises CandidError.
     """
-    clips = tuple(path for name in named for path in space.clips(name))
-    for clip in clips:
-        media.signature(clip)  # before a folder is made for it
     take = takes.find(space.takes, named[0]) if len(named) == 1 else None
     if take is not None:
         wanted = _as_handed_in(wanted, take.recipe, take.person)
     settled = settle(space, wanted)
+    clips = tuple(path for name in named for path in space.clips(name))
+    for clip in clips:
+        media.signature(clip)  # before a folder is made for it
     name = space.take(clips, take.id if take else "")
     made = Order(name, clips, settled.recipe, settled.brand, settled.person, wanted.transcriber)
     return made, Shelf(space.output / name)
