@@ -65,7 +65,7 @@ def order(space: Workspace, named: tuple[str, ...], wanted: Wanted) -> tuple[Ord
     if take is not None:
         wanted = _as_handed_in(wanted, take.recipe, take.person)
     settled = settle(space, wanted)
-    clips = tuple(path for name in named for path in space.clips(name))
+    clips = take.clips if take else tuple(path for name in named for path in space.clips(name))
     for clip in clips:
         media.signature(clip)  # before a folder is made for it
     name = space.take(clips, take.id if take else "")

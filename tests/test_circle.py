@@ -133,6 +133,8 @@ def test_a_recipe_goes_from_open_to_published(space, talk_clip):
         ("report.json", "{}", "made"),
         ("approval.json", "{}", "approved"),
         ("receipts.json", '[{"step": "sent"}]', "approved"),
+        ("receipts.json", '["no receipt"]', "approved"),
+        ("receipts.json", "7", "approved"),
         ("receipts.json", '[{"step": "out", "link": "https://x.example/1"}]', "published"),
     ):
         _write(space.output / take / file, content)
@@ -157,6 +159,36 @@ def test_status_shows_what_waits_for_whom_and_what_is_broken(space, talk_clip):
     assert waits[take] == f"candid render {take}"
     assert waits["broken"] == "candid recipes check broken"
     assert len(told.faults) == 2
+    _write(space.takes / take / "take.json", "{")
+    _write(space.takes / "own-footage" / "a.mp4", "")  # no take at all
+    assert [fault for fault in circle.look(space).faults if take in fault and "damaged" in fault]
+    assert len(circle.look(space).faults) == 3
+
+
+def test_a_take_is_found_from_a_folder_in_which_something_has_its_name(space, talk_clip, monkeypatch):
+    take = _handed_in(space, talk_clip)
+    monkeypatch.chdir(space.takes)
+    assert order(space, (take,), Wanted())[0].clips == takes.load(space.takes, take).clips
+
+
+@pytest.mark.parametrize(
+    "name", ["../recipes/destroy-a-server", "/etc/passwd", "a/b", "a\\b", "", "a\0b", "a\0.toml", ".."]
+)
+def test_no_name_of_a_recipe_leads_elsewhere(space, name):
+    with pytest.raises(RecipeError):
+        recipes.load(space.recipe(name))
+    with pytest.raises(RecipeError, match="cannot be the name"):
+        space.recipe(name if name != ".." else "../x")
+
+
+def test_titles_that_the_people_themselves_made_different_get_no_nudge(space, talk_clip, tmp_path):
+    other = tmp_path / "other.mp4"
+    other.write_bytes(talk_clip.read_bytes() + b"\0" * 8)
+    for id, clip, title in (("anna", talk_clip, "My old machine, and a piano"), ("ben", other, "What coffee does")):
+        _write(space.people[0] / f"{id}.toml", f'name = "{id}"\n[wishes.post]\ntitle = "{title}"\n')
+        recipe = recipes.load(space.recipe("destroy-a-server"))
+        takes.submit([clip], recipe, people.find(space.people, id), "I agree.", space.takes, lambda *_: None)
+    assert "title" not in [nudge.what for nudge in circle.look(space).nudges]
 
 
 def test_two_people_with_the_same_title_get_a_nudge(space, talk_clip, tmp_path):
