@@ -42,7 +42,7 @@ class Quality:
     """The encoder's settings (x264). `threads` is fixed, since the bytes depend on it; chunks run side by side."""
 
     preset: str = "veryfast"
-    crf: int = 20
+    crf: int = 19  # 20 falls short of VMAF 93 on recorded speech
     threads: int = 1
 
 
