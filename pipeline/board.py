@@ -269,7 +269,7 @@ class Board:
         recipe, link = (target[name] or source[name] for name in ("recipe", "link"))
         self._db.execute(
             "UPDATE topics SET status = ?, recipe = ?, link = ? WHERE id = ?",
-            (_status(recipe, link) if target["status"] == "new" else target["status"], recipe, link, target["id"]),
+            (target["status"] if target["status"] == "declined" else _status(recipe, link), recipe, link, target["id"]),
         )
         if source["status"] == "declined":
             self._index.add(source["id"], source["text"])

@@ -162,15 +162,20 @@ def wishes(source: str, values: Mapping[str, Any]) -> Layer:
 
 def resolved(layers: Sequence[Layer], slug: str = "") -> Recipe:
     """The recipe that all layers make together. RecipeError where they do not go together."""
-    values = cascade.merged(layers)
-    posts = values["post"]
-    common = {key: value for key, value in posts.items() if key not in SERVICES}
-    values["post"] = {**common, **{service: {**common, **posts.get(service, {})} for service in SERVICES}}
+    values = cascade.merged([Layer(layer.source, _for_each_service(layer.values)) for layer in layers])
     try:
         return _recipe(_File.model_validate(values), slug)
     except ValidationError as fault:
         said, cure = tomlfile.worded(fault, _File, "")
         raise RecipeError(f"Together, the settings are wrong{said}", cure) from fault
+
+
+def _for_each_service(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a layer says of all posts, said of each: it stands above what a lower layer says of one service."""
+    posts = values.get("post", {})
+    common = {key: value for key, value in posts.items() if key not in SERVICES}
+    each = {service: {**common, **posts.get(service, {})} for service in SERVICES}
+    return {**values, "post": {**common, **each}}
 
 
 def default() -> Recipe:
@@ -276,6 +281,8 @@ def from_topic(folder: Path, topic: Topic) -> str:
             if read(path).values.get("topic_id") == topic.id:
                 return path.stem
     base = workspace.slug(topic.text)
+    if not any(letter.isascii() and letter.isalnum() for letter in topic.text):
+        base = f"topic-{topic.id}"
     for number in range(1, 1000):
         slug = base if number == 1 else f"{base[:55]}-{number}"
         if not (folder / f"{slug}.toml").exists():

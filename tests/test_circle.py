@@ -88,6 +88,13 @@ def test_each_layer_stands_above_the_one_before(space):
     ]
 
 
+def test_what_a_recipe_says_of_all_posts_stands_above_what_the_brand_says_of_one(space):
+    _write(space.root / "assets/brands/acme/brand.toml", '[defaults.post.youtube]\ntitle = "brand"\nprivacy = "public"')
+    _write(space.root / "recipes/r.toml", 'brand = "acme"\n[post]\ntitle = "recipe"\n')
+    post = dict(settle(space, Wanted("r")).recipe.posts)["youtube"]
+    assert (post.title, post.privacy) == ("recipe", "public")
+
+
 @pytest.mark.parametrize(
     ("recipe", "person", "says"),
     [
@@ -148,6 +155,14 @@ def test_a_take_knows_its_recipe_and_its_person(space, talk_clip):
     assert shelf.folder == space.output / take
     assert [clip.parent.name for clip in made.clips] == [take]
     assert order(space, (take,), Wanted())[0].take == take
+
+
+def test_takes_that_are_joined_have_recipe_and_person_of_the_first(space, talk_clip, tmp_path):
+    first = _handed_in(space, talk_clip)
+    second = _handed_in(space, clips.ordinary(tmp_path, "second.mkv"), "what-i-do-all-day")
+    made, _ = order(space, (first, second), Wanted())
+    assert (made.recipe.slug, made.person.id) == ("destroy-a-server", "anna")
+    assert [clip.parent.name for clip in made.clips] == [first, second]
 
 
 def test_status_shows_what_waits_for_whom_and_what_is_broken(space, talk_clip):

@@ -282,6 +282,10 @@ def test_another_topic_of_the_same_words_gets_a_file_of_its_own(tmp_path):
     assert recipes.from_topic(tmp_path, replace(TOPIC, id=8)) == "how-do-you-back-up-2"
 
 
+def test_a_topic_without_latin_letters_has_a_file_too(tmp_path):
+    assert recipes.from_topic(tmp_path, replace(TOPIC, text="サーバーを壊す")) == "topic-7"
+
+
 def test_one_claims_and_others_are_told(tmp_path):
     recipes.new(tmp_path, "Servers")
     anna, ben = Person("anna", "Anna"), Person("ben", "Ben")
