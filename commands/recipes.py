@@ -67,7 +67,9 @@ def show(named: Path | None, recipe: str, person_id: str, as_json: bool) -> None
     """Shows what a recipe asks for, and what stands beside the video."""
     from pipeline import brand, orders, templates
 
-    settled = orders.settle(talk.workspace(named), orders.Wanted(recipe, person_id))
+    space = talk.workspace(named)
+    space.recipe(recipe)  # "" is no recipe, though a clip needs none
+    settled = orders.settle(space, orders.Wanted(recipe, person_id))
     values = templates.values(settled.recipe, settled.person, settled.brand)
     posts = {service: templates.written(post, values) for service, post in settled.recipe.posts}
     if as_json:
@@ -113,6 +115,7 @@ def check(named: Path | None, names: tuple[str, ...], explain: bool, person_id: 
     told: list[dict[str, Any]] = []
     for name in known:
         try:
+            space.recipe(name)  # "" is no recipe, though a clip needs none
             settled = orders.settle(space, orders.Wanted(name, person_id))
             found = [asdict(setting) for setting in cascade.settings(settled.layers)]
             told.append({"recipe": name, "ok": True, "settings": found, "error": None})

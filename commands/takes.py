@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...", type=click.Path(path_type=Path))
-@click.option("-r", "--recipe", "recipe_name", required=True, help="The recipe: a name in recipes/, or a .toml file.")
+@click.option("-r", "--recipe", "recipe_name", required=True, help="The recipe: a name in recipes/.")
 @click.option("--as", "person_id", required=True, help="Who hands them in: a name in assets/people/.")
 @click.option("--yes", is_flag=True, help="Accept the consent without being asked.")
 @click.option("--again", is_flag=True, help="Also take a clip that is in another take.")
@@ -37,7 +37,7 @@ def submit(
     from pipeline import brand, media, people, recipes, takes
 
     space = talk.workspace(named)
-    recipe = recipes.load(space.recipe(recipe_name))
+    recipe = recipes.load(space.queued(recipe_name))
     person = people.find(space.people, person_id)
     look = brand.load(space.brand(recipe.brand))
     for clip in clips:

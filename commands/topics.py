@@ -244,9 +244,12 @@ def queue(named: Path | None, id: int, as_json: bool) -> None:
     folder = talk.workspace(named).root / "recipes"
     with _board(named) as board:
         topic = board.queue(id, lambda topic: recipes.from_topic(folder, topic))
+    path = folder / f"{topic.recipe}.toml"
+    if not path.exists():  # it was deleted or renamed meanwhile
+        path = folder / f"{recipes.from_topic(folder, topic)}.toml"
     _say(topic, as_json)
     if not as_json:
-        click.echo(f"  the recipe: {folder / topic.recipe}.toml")
+        click.echo(f"  the recipe: {path}")
 
 
 # --- import -----------------------------------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ class Board:
         recipe, link = (target[name] or source[name] for name in ("recipe", "link"))
         self._db.execute(
             "UPDATE topics SET status = ?, recipe = ?, link = ? WHERE id = ?",
-            (_status(recipe, link) if target["status"] == "new" else target["status"], recipe, link, target["id"]),
+            (target["status"] if target["status"] == "declined" else _status(recipe, link), recipe, link, target["id"]),
         )
         if source["status"] == "declined":
             self._index.add(source["id"], source["text"])
@@ -355,14 +355,16 @@ class Board:
     def similar(self, text: str, limit: int = 5) -> tuple[tuple[Topic, float], ...]:
         """Topics that mean something like this, with a score of 0 to 1, the best first. Declined ones are left out."""
         with _explained(self.path):
+            found = self._db.execute("SELECT id FROM topics WHERE plain = ?", (_plain(text),)).fetchall()
+            very_same = [(row["id"], 1.0) for row in found]  # the index knows words, and "🎉" is none
             scores: dict[int, float] = {}
-            for id, score in self._index.similar(text):
+            for id, score in (*very_same, *self._index.similar(text)):
                 target = self._target(id)
                 scores[target] = max(score, scores.get(target, 0.0))
             best = sorted(scores, key=lambda id: (-scores[id], id))
             topics = self._topics([self._row(id) for id in best])
-        found = [(topic, scores[topic.id]) for topic in topics if topic.status != "declined"]
-        return tuple(found[: max(0, limit)])
+        like = [(topic, scores[topic.id]) for topic in topics if topic.status != "declined"]
+        return tuple(like[: max(0, limit)])
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

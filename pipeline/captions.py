@@ -12,7 +12,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from pipeline.model import (
     CueWord,
     FontMetrics,
     Format,
+    Rect,
     Violation,
     joined,
     separator,
@@ -565,6 +566,12 @@ class Style:
     center: int
     bottom: int
 
+    def within(self, part: Rect) -> Style:
+        """The same look, drawn on a part of the frame."""
+        return replace(
+            self, width=part.width, height=part.height, center=self.center - part.x, bottom=self.bottom - part.y
+        )
+
 
 def style(shape: Format, brand: Brand) -> Style:
     """The captions of a format, in the brand's font and accent color, as large as full lines fit into their room."""
@@ -618,14 +625,32 @@ def ass(cues: Sequence[Cue], style: Style, *, fps: Fraction, first: int, frames:
     half a frame early, so that rounding to centiseconds cannot move them to another frame. `highlight` lights the word
     that is being spoken.
     """
-    states = [
+    states = _shown(cues, first, frames, highlight)
+    return _ass_file(states, style, fps) if states else ""
+
+
+def changes(cues: Sequence[Cue], *, first: int, frames: int, highlight: bool = True) -> tuple[int, ...]:
+    """The frames, relative to `first`, at which the captions look different from the frame before; 0 is among them."""
+    states = _shown(cues, first, frames, highlight)
+    return tuple(sorted({0, *(at for start, end, _, _ in states for at in (start, end) if at < frames)}))
+
+
+def band(shape: Format) -> Rect:
+    """The part of the frame that captions are drawn on: all its width, and more than their room in height."""
+    room, more = shape.captions, shape.captions.height // 2
+    top, bottom = max(0, room.y - more) // 2 * 2, min(shape.height, room.bottom + more) // 2 * 2
+    return Rect(0, top, shape.width, bottom - top)
+
+
+def _shown(cues: Sequence[Cue], first: int, frames: int, highlight: bool) -> list[tuple[int, int, Cue, CueWord | None]]:
+    """The states of frames first..first+frames: start and end relative to `first`, the cue, the word that is lit."""
+    return [
         (max(0, start - first), min(frames, end - first), cue, lit)
         for cue in cues
         if cue.start < first + frames and first < cue.end
         for start, end, lit in (_states(cue) if highlight else [(cue.start, cue.end, None)])
         if start < first + frames and first < end
     ]
-    return _ass_file(states, style, fps) if states else ""
 
 
 def _states(cue: Cue) -> Iterator[tuple[int, int, CueWord | None]]:

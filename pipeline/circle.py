@@ -6,15 +6,16 @@ No state is stored: it is what lies on the board, in recipes/, in assets/clips/ 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import alike, artwork, board, brand, people, recipes, takes, templates
+from pipeline import alike, artwork, board, orders, recipes, takes, templates
 from pipeline.alike import Nudge, Shown
 from pipeline.errors import CandidError, RecipeError
-from pipeline.model import Recipe, Take
+from pipeline.model import Post, Recipe, Take
 from pipeline.workspace import Workspace
 
 REPORT, APPROVAL, RECEIPTS = "report.json", "approval.json", "receipts.json"
@@ -60,6 +61,7 @@ def look(space: Workspace) -> Circle:
     steps = [*_topics(space, faults), *map(_recipe_step, known), *(_take_step(space, take) for take in handed_in)]
     steps += [Step("video", name, "made", "", f"look at output/{name}/") for name in _loose(space, handed_in)]
     faults += [state.fault for state in known if state.fault]
+    faults += [str(fault) for fault in takes.damaged(space.takes)]
     return Circle(tuple(steps), alike.nudges(tuple(_shown(space, handed_in))), tuple(faults))
 
 
@@ -68,9 +70,8 @@ def recipes_of(space: Workspace) -> tuple[RecipeState, ...]:
     takes_of: dict[str, list[Take]] = {}
     for take in takes.listed(space.takes):
         takes_of.setdefault(take.recipe, []).append(take)
-    paths = sorted(space.recipes.glob("*.toml"))
-    told = zip(paths, recipes.listed(space.recipes), strict=True)
-    return tuple(_recipe_state(space, path.stem, recipe, takes_of.get(path.stem, [])) for path, recipe in told)
+    told = recipes.listed(space.recipes).items()
+    return tuple(_recipe_state(space, slug, recipe, takes_of.get(slug, [])) for slug, recipe in told)
 
 
 def state_of(space: Workspace, take: Take) -> str:
@@ -93,7 +94,7 @@ def _recipe_state(space: Workspace, slug: str, recipe: Recipe | RecipeError, han
 
 
 def _is_out(receipts: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):  # it may hold anything
         return any(receipt.get("link") for receipt in json.loads(receipts.read_text(encoding="utf-8")))
     return False
 
@@ -139,12 +140,16 @@ def _loose(space: Workspace, handed_in: Sequence[Take]) -> list[str]:
 
 def _shown(space: Workspace, handed_in: Sequence[Take]) -> Iterator[Shown]:
     """What the audience will see of each take, for the comparison."""
+
+    @functools.cache  # many takes have the same
+    def post_of(recipe: str, person: str) -> Post:
+        settled = orders.settle(space, orders.Wanted(recipe, person))
+        values = templates.values(settled.recipe, settled.person, settled.brand)
+        return templates.written(dict(settled.recipe.posts)["youtube"], values)
+
     for take in handed_in:
         with contextlib.suppress(CandidError, templates.TemplateError):
-            recipe = recipes.load(space.recipe(take.recipe))
-            person = people.find(space.people, take.person)
-            values = templates.values(recipe, person, brand.load(space.brand(recipe.brand)))
-            post = templates.written(dict(recipe.posts)["youtube"], values)
+            post = post_of(take.recipe, take.person)
             yield Shown(take.id, take.person, post.title, post.description, _picture(space.output / take.id))
 
 

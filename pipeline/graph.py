@@ -46,9 +46,9 @@ def own(name: str, **options: Value) -> Stream:
     return Stream(_ffmpeg.input(name, **options)["v:0"])
 
 
-def color(value: str, width: int, height: int, rate: str) -> Stream:
+def color(value: str, width: int, height: int, rate: str, pixels: str = "yuv420p") -> Stream:
     """A plain picture without end."""
-    return Stream(_ffmpeg.input(f"color=c={value}:s={width}x{height}:r={rate}", f="lavfi"))
+    return Stream(_ffmpeg.input(f"color=c={value}:s={width}x{height}:r={rate},format={pixels}", f="lavfi"))
 
 
 def command(picture: Stream, output: str, options: Sequence[tuple[str, Value | None]]) -> list[str]:

@@ -57,15 +57,20 @@ def settle(space: Workspace, wanted: Wanted) -> Settled:
 
 
 def order(space: Workspace, named: tuple[str, ...], wanted: Wanted) -> tuple[Order, Shelf]:
-    """The order for clips, or for a take that was handed in: that one knows its recipe and its person.
+    """The order for clips, or for takes that were handed in: the first one says recipe and person.
 
     Several words of the command line become one video. Raises CandidError.
     """
-    take = takes.find(space.takes, named[0]) if len(named) == 1 else None
-    if take is not None:
-        wanted = _as_handed_in(wanted, take.recipe, take.person)
+    handed_in = [takes.find(space.takes, name) for name in named]
+    first, take = handed_in[0], handed_in[0] if len(named) == 1 else None
+    if first is not None:
+        wanted = _as_handed_in(wanted, first.recipe, first.person)
     settled = settle(space, wanted)
-    clips = tuple(path for name in named for path in space.clips(name))
+    clips = tuple(
+        path
+        for name, found in zip(named, handed_in, strict=True)
+        for path in (found.clips if found else space.clips(name))
+    )
     for clip in clips:
         media.signature(clip)  # before a folder is made for it
     name = space.take(clips, take.id if take else "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,13 +33,7 @@ _KEYS: tuple[tuple[str, Any, str], ...] = (
 )
 
 
-def _one_line(text: str) -> str:
-    if any(unicodedata.category(char) == "Cc" for char in text):
-        raise ValueError("it has to be one line without control characters")
-    return text
-
-
-_Text = Annotated[str, AfterValidator(_one_line)]
+_Text = Annotated[str, AfterValidator(tomlfile.one_line)]
 _Service = Literal["youtube", "peertube", "vimeo", "folder"]
 
 

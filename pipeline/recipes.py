@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline import cascade, templates, tomlfile, workspace
+from pipeline import cascade, shelf, templates, tomlfile, workspace
 from pipeline.cascade import Layer
 from pipeline.errors import RecipeError
 from pipeline.model import Person, Post, Recipe, Topic, TrimRules
@@ -33,10 +33,20 @@ _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 def _template(text: str) -> str:
     templates.fields(text)
+    return tomlfile.lines(text)
+
+
+def _date(text: str) -> str:
+    """The pattern lets the 45th of a month pass."""
+    if text:
+        datetime.fromisoformat(text)
     return text
 
 
 _Template = Annotated[str, AfterValidator(_template)]
+_Line = Annotated[str, AfterValidator(tomlfile.one_line)]
+_Lines = Annotated[str, AfterValidator(tomlfile.lines)]
+_Date = Annotated[str, AfterValidator(_date)]
 
 
 class _Trim(BaseModel):
@@ -78,7 +88,7 @@ class _Texts(BaseModel):
     tags: list[_Template] = Field(default=[], max_length=60)
     privacy: Literal["private", "unlisted", "public"] = "private"
     playlist: _Template = Field("", max_length=200, description="A playlist, or a channel, as the service calls it.")
-    schedule: str = Field("", pattern=_DATE, description="When it becomes public: 2027-01-31T09:00+01:00.")
+    schedule: _Date = Field("", pattern=_DATE, description="When it becomes public: 2027-01-31T09:00+01:00.")
 
     @model_validator(mode="after")
     def _without_circles(self) -> Self:
@@ -100,7 +110,7 @@ class _Wishes(BaseModel):
 
     model_config = _STRICT
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$", description="What is spoken, such as en or de.")
-    vocabulary: list[str] = Field(default=[], max_length=200, description="Names that the transcriber must know.")
+    vocabulary: list[_Line] = Field(default=[], max_length=200, description="Names that the transcriber must know.")
     seconds: int | None = Field(None, ge=1, le=_LONGEST, description="The length that is wanted.")
     formats: list[_Format] = Field(default=["landscape"], min_length=1)
     fit: Literal["blur", "crop"] = Field("blur", description="A clip of another shape: blurred sides, or cropped.")
@@ -116,12 +126,12 @@ class _Wishes(BaseModel):
 class _File(_Wishes):
     """A recipe: what a video is about, and how it is made."""
 
-    topic: str = Field("", max_length=200, description="What the video is about: its title.")
-    why: str = Field("", max_length=2000, description="Why it was asked, and what it is good for.")
-    asked_by: str = Field("", max_length=300, description="Who asked for it.")
+    topic: _Line = Field("", max_length=200, description="What the video is about: its title.")
+    why: _Lines = Field("", max_length=2000, description="Why it was asked, and what it is good for.")
+    asked_by: _Line = Field("", max_length=300, description="Who asked for it.")
     topic_id: int | None = Field(None, ge=1, description="The topic on the board.")
-    prompts: list[str] = Field(default=[], max_length=30, description="What to show, one clip each.")
-    script: str = Field("", max_length=50_000, description="What is said, word for word, if it is read.")
+    prompts: list[_Lines] = Field(default=[], max_length=30, description="What to show, one clip each.")
+    script: _Lines = Field("", max_length=50_000, description="What is said, word for word, if it is read.")
     brand: str = Field("default", description="A folder in assets/brands/.")
 
 
@@ -152,15 +162,20 @@ def wishes(source: str, values: Mapping[str, Any]) -> Layer:
 
 def resolved(layers: Sequence[Layer], slug: str = "") -> Recipe:
     """The recipe that all layers make together. RecipeError where they do not go together."""
-    values = cascade.merged(layers)
-    posts = values["post"]
-    common = {key: value for key, value in posts.items() if key not in SERVICES}
-    values["post"] = {**common, **{service: {**common, **posts.get(service, {})} for service in SERVICES}}
+    values = cascade.merged([Layer(layer.source, _for_each_service(layer.values)) for layer in layers])
     try:
         return _recipe(_File.model_validate(values), slug)
     except ValidationError as fault:
         said, cure = tomlfile.worded(fault, _File, "")
         raise RecipeError(f"Together, the settings are wrong{said}", cure) from fault
+
+
+def _for_each_service(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a layer says of all posts, said of each: it stands above what a lower layer says of one service."""
+    posts = values.get("post", {})
+    common = {key: value for key, value in posts.items() if key not in SERVICES}
+    each = {service: {**common, **posts.get(service, {})} for service in SERVICES}
+    return {**values, "post": {**common, **each}}
 
 
 def default() -> Recipe:
@@ -211,6 +226,7 @@ def _ms(seconds: float) -> int:
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
+_ASKED = ("why", "prompts")  # stand in every new file
 _NEW = """\
 #:schema ./recipe.schema.json
 # What this video is about, and how it is made. Check it: candid recipes check {slug}
@@ -221,7 +237,7 @@ why = ""
 
 # What to show, one clip each.
 prompts = []
-
+{more}
 # vocabulary = ["Kubernetes"]   # names that the transcriber must know
 # formats = ["landscape", "vertical"]
 # script = \"\"\"What is read, word for word.\"\"\"
@@ -233,10 +249,16 @@ prompts = []
 
 
 def new(folder: Path, topic: str, slug: str = "", **values: Any) -> Path:
-    """Writes a new recipe file, to be filled in. RecipeError where there is one of that name."""
+    """Writes a new recipe file, to be filled in. RecipeError where there is one of that name, or it has no topic."""
+    import tomlkit
+
+    if not topic.strip():
+        raise RecipeError("A recipe needs a topic.", "Say what the video is about.")
     name = checked(slug) if slug else workspace.slug(topic)
     path = folder / f"{name}.toml"
-    text = _with(_NEW.format(slug=name), {"topic": topic, **values})
+    more = tomlkit.dumps({key: value for key, value in values.items() if key not in _ASKED})
+    asked = {key: value for key, value in values.items() if key in _ASKED}
+    text = _with(_NEW.format(slug=name, more=more and f"\n{more}"), {"topic": topic, **asked})
     _checked(text, path)
     if not tomlfile.create(path, text):
         raise RecipeError(f"There is a recipe {name} already.", f"Change {path}, or give the new one another name.")
@@ -259,6 +281,8 @@ def from_topic(folder: Path, topic: Topic) -> str:
             if read(path).values.get("topic_id") == topic.id:
                 return path.stem
     base = workspace.slug(topic.text)
+    if not any(letter.isascii() and letter.isalnum() for letter in topic.text):
+        base = f"topic-{topic.id}"
     for number in range(1, 1000):
         slug = base if number == 1 else f"{base[:55]}-{number}"
         if not (folder / f"{slug}.toml").exists():
@@ -274,15 +298,15 @@ def credited(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def listed(folder: Path) -> tuple[Recipe | RecipeError, ...]:
+def listed(folder: Path) -> dict[str, Recipe | RecipeError]:
     """The recipes of a folder by name; the error instead where one is wrong."""
-    found: list[Recipe | RecipeError] = []
+    found: dict[str, Recipe | RecipeError] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
-            found.append(load(path))
+            found[path.stem] = load(path)
         except RecipeError as fault:
-            found.append(fault)
-    return tuple(found)
+            found[path.stem] = fault
+    return found
 
 
 def checked(slug: str) -> str:
@@ -327,17 +351,24 @@ def claim(folder: Path, slug: str, person: Person) -> None:
     """Says that a person records this recipe. RecipeError where somebody else does; twice is once."""
     load(folder / f"{checked(slug)}.toml")
     told = {"person": person.id, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    if not tomlfile.create(_claim(folder, slug), json.dumps(told) + "\n") and claimed(folder, slug) != person.id:
+    if tomlfile.create(_claim(folder, slug), json.dumps(told) + "\n"):
+        return
+    if (who := claimed(folder, slug)) != person.id:
         raise RecipeError(
-            f"{slug} is claimed by {claimed(folder, slug)}.",
+            f"{slug} is claimed by {who or 'somebody whose name cannot be read'}.",
             f"Talk to them, take another one, or free it: candid recipes release {slug}",
         )
 
 
 def release(folder: Path, slug: str) -> str:
-    """Frees a claimed recipe. Returns who had claimed it, "" for nobody."""
+    """Frees a claimed recipe. Returns who had claimed it, "" for nobody. RecipeError where there is no such recipe."""
     who = claimed(folder, checked(slug))
-    _claim(folder, slug).unlink(missing_ok=True)
+    claim, recipe = _claim(folder, slug), folder / f"{slug}.toml"
+    if claim.exists():
+        with shelf.explained(claim.parent):
+            claim.unlink(missing_ok=True)
+    elif not recipe.exists():
+        read(recipe)  # says that it is not there, and which are
     return who
 
 

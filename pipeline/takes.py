@@ -351,6 +351,17 @@ def listed(folder: Path) -> tuple[Take, ...]:
     return tuple(found)
 
 
+def damaged(folder: Path) -> tuple[WorkspaceError, ...]:
+    """What is wrong with takes that `listed` passes over."""
+    faults = []
+    for id in _ids(folder):
+        try:
+            find(folder, id)
+        except WorkspaceError as fault:
+            faults.append(fault)
+    return tuple(faults)
+
+
 def remove(folder: Path, id: str) -> None:
     """Deletes the take `id`, damaged or not. WorkspaceError where there is none."""
     place = _place(folder, id)

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,10 @@ def parsed(text: str, name: str, schema: type[M], what: str) -> M:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise RecipeError(f"{name} is no valid TOML: {fault}.", "Mend that line.") from fault
+    except ValueError as fault:  # thousands of digits: Python refuses to read them
+        raise RecipeError(
+            f"{name} holds a number with too many digits.", "Write a number that somebody means."
+        ) from fault
     except RecursionError as fault:
         raise RecipeError(f"{name} is nested too deeply for a {what}.", "Such a file has a few lines.") from fault
     try:
@@ -51,12 +56,13 @@ def parsed(text: str, name: str, schema: type[M], what: str) -> M:
 def create(path: Path, text: str) -> bool:
     """Writes a new file, whole or not at all; False where there is one already. Two at once cannot both make it."""
     draft = _draft(path, text)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
+    with explained(path.parent):
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink()
     return True
 
 
@@ -93,7 +99,37 @@ def _text(path: Path, what: str) -> str:
 
 def _near(path: Path) -> str:
     others = sorted(other.stem for other in path.parent.glob(f"*{path.suffix}")) if path.parent.is_dir() else []
+    if close := difflib.get_close_matches(path.stem, others, n=1):
+        return f"Did you mean {close[0]!r}? Known: {', '.join(others)}."
     return f"Known: {', '.join(others)}." if others else f"Make the file {path}."
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # the direction of writing: a name could look like another one
+
+
+def one_line(text: str) -> str:
+    """The text. ValueError where it is more than a line, or could play with a terminal or with who reads it."""
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        raise ValueError("it has to be one line without control characters")
+    return _readable(text)
+
+
+def lines(text: str) -> str:
+    """The text, of any number of lines. ValueError as `one_line`."""
+    if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text):
+        raise ValueError("it holds control characters; write plain text")
+    return _readable(text)
+
+
+def _readable(text: str) -> str:
+    if _TURNING.search(text):
+        raise ValueError("it holds characters that turn the direction of writing; write plain text")
+    return text
+
+
+# --- words about what is wrong ----------------------------------------------------------------------------------------
 
 
 def worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple[str, str]:

@@ -33,9 +33,25 @@ class Workspace:
         return self.root / "recipes"
 
     def recipe(self, name: str) -> Path:
-        """The file of a recipe: a path to one, or the name of one in recipes/."""
+        """The file of a recipe: a path to one, or a name in recipes/. RecipeError where that leads elsewhere."""
         path = Path(name)
-        return path if path.suffix == ".toml" else self.root / "recipes" / f"{name}.toml"
+        if path.suffix == ".toml" and "\0" not in name:
+            return path
+        if not name or not name.isprintable() or Path(name).name != name or "\\" in name:
+            raise RecipeError(
+                f"{name!r} cannot be the name of a recipe.",
+                "Name one in recipes/ (see: candid recipes list), or a file that ends in .toml.",
+            )
+        return self.recipes / f"{name}.toml"
+
+    def queued(self, name: str) -> Path:
+        """The file of a recipe in recipes/, where what was handed in for it finds it again by its name."""
+        path = self.recipe(name)
+        if path.exists() and path.parent.resolve() != self.recipes.resolve():
+            raise RecipeError(
+                f"{path} does not lie in {self.recipes}, so its takes would not find it again.", "Copy it there first."
+            )
+        return path
 
     def brand(self, name: str) -> Path:
         """The folder of a brand, here or among the product's own. RecipeError lists the known ones."""

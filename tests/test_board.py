@@ -713,6 +713,20 @@ def test_a_topic_is_queued_as_a_recipe_once(tmp_path):
     assert "Drop a piano" in files[0].read_text()
 
 
+def test_a_recipe_that_was_deleted_is_written_again(tmp_path):
+    told(tmp_path, "suggest", "Drop a piano", "--by", "Ada")
+    path = tmp_path / "recipes" / f"{told(tmp_path, 'queue', 1)['recipe']}.toml"
+    path.unlink()
+    assert told(tmp_path, "queue", 1)["recipe"] == path.stem
+    assert 'asked_by = "Ada"' in path.read_text()
+
+
+def test_the_very_same_words_are_similar_even_where_none_is_a_word(board):
+    topic = board.suggest("🎉🎉🎉")
+    board.answer(topic.id, "https://video.example/1")
+    assert [(found.id, score) for found, score in board.similar("🎉🎉🎉")] == [(topic.id, 1.0)]
+
+
 def test_what_is_nearly_there_is_added_only_when_it_is_meant(tmp_path):
     told(tmp_path, "suggest", "Drop a piano on a server")
     candid(tmp_path, "answer", 1, "https://video.example/piano")

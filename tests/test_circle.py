@@ -88,6 +88,13 @@ def test_each_layer_stands_above_the_one_before(space):
     ]
 
 
+def test_what_a_recipe_says_of_all_posts_stands_above_what_the_brand_says_of_one(space):
+    _write(space.root / "assets/brands/acme/brand.toml", '[defaults.post.youtube]\ntitle = "brand"\nprivacy = "public"')
+    _write(space.root / "recipes/r.toml", 'brand = "acme"\n[post]\ntitle = "recipe"\n')
+    post = dict(settle(space, Wanted("r")).recipe.posts)["youtube"]
+    assert (post.title, post.privacy) == ("recipe", "public")
+
+
 @pytest.mark.parametrize(
     ("recipe", "person", "says"),
     [
@@ -133,6 +140,8 @@ def test_a_recipe_goes_from_open_to_published(space, talk_clip):
         ("report.json", "{}", "made"),
         ("approval.json", "{}", "approved"),
         ("receipts.json", '[{"step": "sent"}]', "approved"),
+        ("receipts.json", '["no receipt"]', "approved"),
+        ("receipts.json", "7", "approved"),
         ("receipts.json", '[{"step": "out", "link": "https://x.example/1"}]', "published"),
     ):
         _write(space.output / take / file, content)
@@ -148,6 +157,14 @@ def test_a_take_knows_its_recipe_and_its_person(space, talk_clip):
     assert order(space, (take,), Wanted())[0].take == take
 
 
+def test_takes_that_are_joined_have_recipe_and_person_of_the_first(space, talk_clip, tmp_path):
+    first = _handed_in(space, talk_clip)
+    second = _handed_in(space, clips.ordinary(tmp_path, "second.mkv"), "what-i-do-all-day")
+    made, _ = order(space, (first, second), Wanted())
+    assert (made.recipe.slug, made.person.id) == ("destroy-a-server", "anna")
+    assert [clip.parent.name for clip in made.clips] == [first, second]
+
+
 def test_status_shows_what_waits_for_whom_and_what_is_broken(space, talk_clip):
     take = _handed_in(space, talk_clip)
     _write(space.root / "recipes/broken.toml", "topic = [")
@@ -157,6 +174,36 @@ def test_status_shows_what_waits_for_whom_and_what_is_broken(space, talk_clip):
     assert waits[take] == f"candid render {take}"
     assert waits["broken"] == "candid recipes check broken"
     assert len(told.faults) == 2
+    _write(space.takes / take / "take.json", "{")
+    _write(space.takes / "own-footage" / "a.mp4", "")  # no take at all
+    assert [fault for fault in circle.look(space).faults if take in fault and "damaged" in fault]
+    assert len(circle.look(space).faults) == 3
+
+
+def test_a_take_is_found_from_a_folder_in_which_something_has_its_name(space, talk_clip, monkeypatch):
+    take = _handed_in(space, talk_clip)
+    monkeypatch.chdir(space.takes)
+    assert order(space, (take,), Wanted())[0].clips == takes.load(space.takes, take).clips
+
+
+@pytest.mark.parametrize(
+    "name", ["../recipes/destroy-a-server", "/etc/passwd", "a/b", "a\\b", "", "a\0b", "a\0.toml", ".."]
+)
+def test_no_name_of_a_recipe_leads_elsewhere(space, name):
+    with pytest.raises(RecipeError):
+        recipes.load(space.recipe(name))
+    with pytest.raises(RecipeError, match="cannot be the name"):
+        space.recipe(name if name != ".." else "../x")
+
+
+def test_titles_that_the_people_themselves_made_different_get_no_nudge(space, talk_clip, tmp_path):
+    other = tmp_path / "other.mp4"
+    other.write_bytes(talk_clip.read_bytes() + b"\0" * 8)
+    for id, clip, title in (("anna", talk_clip, "My old machine, and a piano"), ("ben", other, "What coffee does")):
+        _write(space.people[0] / f"{id}.toml", f'name = "{id}"\n[wishes.post]\ntitle = "{title}"\n')
+        recipe = recipes.load(space.recipe("destroy-a-server"))
+        takes.submit([clip], recipe, people.find(space.people, id), "I agree.", space.takes, lambda *_: None)
+    assert "title" not in [nudge.what for nudge in circle.look(space).nudges]
 
 
 def test_two_people_with_the_same_title_get_a_nudge(space, talk_clip, tmp_path):

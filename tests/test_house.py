@@ -31,7 +31,8 @@ FLOORS: list[set[str]] = [
     {"render"},
     {"thumbnail", "report"},
     {"make"},
-    {"orders", "circle"},
+    {"orders"},
+    {"circle"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {

@@ -118,6 +118,7 @@ def test_no_id_leads_out_of_the_folder_or_to_a_device(id, tmp_path):
         ({"name": ""}, "The person max: name = '' is wrong. String should have at least 1 character"),
         ({"name": "x" * 81}, "at most 80 characters"),
         ({"name": "a\nb"}, "It has to be one line without control characters"),
+        ({"name": "evil\u202egnp"}, "It holds characters that turn the direction of writing"),
         ({"title": "\x1b[31m"}, "It has to be one line without control characters"),
         ({"name": "\udc80"}, "name = "),
         ({"language": "English"}, "language = 'English' is wrong"),

@@ -51,6 +51,13 @@ def test_a_text_that_is_not_utf8_is_told_apart(tmp_path):
         ("[trim]\npause = nan", "line 2: trim.pause = nan is wrong", "less than or equal to 60"),
         ("[trim]\nstart = 5\nend = 2", "line 1: trim = {'start': 5, 'end': 2} is wrong", "End must lie behind start."),
         (f"a = {'[' * 20_000}", "nested too deeply", "a few lines"),
+        (f"seconds = {'9' * 5000}", "holds a number with too many digits", "somebody means"),
+        ('topic = "\\u001b[31mred"', "line 1: topic = ", "one line without control characters"),
+        ('topic = "two\\nlines"', "line 1: topic = ", "one line without control characters"),
+        ('why = "a\\u0000b"', "line 1: why = ", "holds control characters"),
+        ('topic = "\\u202egnp.exe"', "line 1: topic = ", "turn the direction of writing"),
+        ('[post]\ntitle = "\\u001b]0;x"', "line 2: post.title = ", "holds control characters"),
+        ('[post]\nschedule = "2027-13-45T99:99Z"', "line 2: post.schedule = ", "must be in"),
     ],
 )
 def test_what_is_wrong_is_said_with_line_and_cure(text, says, cure, tmp_path):
@@ -184,7 +191,10 @@ def test_two_layers_that_are_right_alone_can_be_wrong_together(tmp_path):
         recipes.resolved(layers)
 
 
-plain = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=60).map(str.strip)
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+plain = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters=TURNING), max_size=60
+).map(str.strip)
 
 
 @given(plain.filter(bool), plain, st.lists(plain, max_size=3))
@@ -247,9 +257,33 @@ def test_a_topic_becomes_one_recipe_credited_to_who_asked(tmp_path):
     assert (told.topic_id, told.asked_by) == (7, "Ada, Ben, Cy and 2 others")
 
 
+def test_a_table_that_is_opened_in_a_recipe_of_a_topic_takes_nothing_along(tmp_path):
+    path = tmp_path / f"{recipes.from_topic(tmp_path, TOPIC)}.toml"
+    text = path.read_text(encoding="utf-8")
+    assert "# [post]\n# title" in text
+    path.write_text(text.replace("# [post]\n# title", "[post]\ntitle"), encoding="utf-8")
+    assert recipes.load(path).topic_id == 7
+
+
+def test_a_recipe_without_a_topic_is_not_written(tmp_path):
+    with pytest.raises(RecipeError, match="needs a topic"):
+        recipes.new(tmp_path, "  ")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_misspelt_recipe_is_answered_with_which_was_meant(tmp_path):
+    recipes.new(tmp_path, "Servers")
+    with pytest.raises(RecipeError, match="Did you mean 'servers'"):
+        recipes.load(tmp_path / "servrs.toml")
+
+
 def test_another_topic_of_the_same_words_gets_a_file_of_its_own(tmp_path):
     recipes.from_topic(tmp_path, TOPIC)
     assert recipes.from_topic(tmp_path, replace(TOPIC, id=8)) == "how-do-you-back-up-2"
+
+
+def test_a_topic_without_latin_letters_has_a_file_too(tmp_path):
+    assert recipes.from_topic(tmp_path, replace(TOPIC, text="サーバーを壊す")) == "topic-7"
 
 
 def test_one_claims_and_others_are_told(tmp_path):
@@ -263,6 +297,23 @@ def test_one_claims_and_others_are_told(tmp_path):
     assert recipes.release(tmp_path, "servers") == ""
     recipes.claim(tmp_path, "servers", ben)
     assert recipes.claimed(tmp_path, "servers") == "ben"
+
+
+def test_a_claim_that_cannot_be_read_is_told_in_words_and_can_be_freed(tmp_path):
+    recipes.new(tmp_path, "Servers")
+    recipes.claim(tmp_path, "servers", Person("anna", "Anna"))
+    (tmp_path / ".claims" / "servers.json").write_text("garbage")
+    with pytest.raises(RecipeError, match="claimed by somebody whose name cannot be read"):
+        recipes.claim(tmp_path, "servers", Person("ben", "Ben"))
+    recipes.release(tmp_path, "servers")
+    recipes.claim(tmp_path, "servers", Person("ben", "Ben"))
+    assert recipes.claimed(tmp_path, "servers") == "ben"
+
+
+def test_nobody_frees_a_recipe_that_is_not_there(tmp_path):
+    recipes.new(tmp_path, "Servers")
+    with pytest.raises(RecipeError, match="Did you mean 'servers'"):
+        recipes.release(tmp_path, "servrs")
 
 
 def test_twenty_who_claim_at_once_leave_one_owner(tmp_path):

@@ -570,5 +570,14 @@ def test_what_is_not_there_is_told_before_anything_is_asked(arguments, candid, c
     assert takes.listed(folder) == ()
 
 
+def test_a_take_needs_a_recipe_that_is_found_again(candid, clips, folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text('topic = "Elsewhere"\n')
+    said = candid(clips[0], "-r", elsewhere, "--as", "anna", "--yes")
+    assert said.exit_code == 1 and "does not lie in" in said.stderr
+    assert takes.listed(folder) == ()
+    assert candid(clips[0], "-r", tmp_path / "recipes" / "yard.toml", "--as", "anna", "--yes").exit_code == 0
+
+
 def test_wrong_usage(candid, clips):
     assert candid(*WHO).exit_code == candid(clips[0]).exit_code == candid(clips[0], "-r", "yard").exit_code == 2

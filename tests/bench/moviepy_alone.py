@@ -19,6 +19,7 @@ from moviepy import (
 )
 from pydantic import TypeAdapter
 
+from pipeline.encode import Quality
 from pipeline.model import Plan, Rect
 
 
@@ -39,7 +40,13 @@ def main(plan_path: str, out: str, font: str, logo: str, lower_third: str) -> No
         text = text.with_start(cue.start / fps).with_duration((cue.end - cue.start) / fps)
         layers.append(text.with_position(("center", variant.format.captions.y)))
     CompositeVideoClip(layers, size=size).write_videofile(
-        out, fps=fps, codec="libx264", preset="veryfast", threads=2, ffmpeg_params=["-crf", "20"], logger=None
+        out,
+        fps=fps,
+        codec="libx264",
+        preset="veryfast",
+        threads=2,
+        ffmpeg_params=["-crf", str(Quality().crf)],
+        logger=None,
     )
 
 
