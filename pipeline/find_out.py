@@ -27,7 +27,8 @@ class Found:
     """One clip: what it is, what was said and what happens in it.
 
     `readable` is the file to read pictures from: the clip itself, or a copy that can be seeked. `sound` decodes the
-    clip's sound for the video (48 kHz, stereo) when somebody wants it; None where it has none.
+    clip's sound for the video (48 kHz, stereo) when somebody wants it; None where it has none. `heard` is the same for
+    who listens to words (16 kHz, mono).
     """
 
     clip: Clip
@@ -36,6 +37,7 @@ class Found:
     transcript: Transcript
     activity: Activity
     sound: Callable[[], Sound | None]
+    heard: Callable[[], Sound | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def look(path: Path, number: int, desk: Desk) -> Found:
         )
     with desk.clock("transcribe"):
         transcript = _transcript(clip, number, activity, sound, desk)
-    return Found(clip, signature, readable, transcript, activity, _Once(lambda: _for_video(clip, number, desk)))
+    return Found(clip, signature, readable, transcript, activity, _Once(lambda: _for_video(clip, number, desk)), sound)
 
 
 def unchanged(found: Sequence[Found]) -> None:

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from pipeline import (
     brand,
+    corrections,
+    edit,
     find_out,
     fonts,
     graphics,
@@ -29,12 +32,16 @@ from pipeline import (
     transcribers,
     trim,
 )
+from pipeline.corrections import Obeyed
+from pipeline.edit import Sheet, Side
 from pipeline.encode import Kit, Quality
+from pipeline.errors import WorkspaceError
 from pipeline.find_out import Desk, Found
-from pipeline.model import Brand, Person, Plan, Recipe, Variant
+from pipeline.model import Brand, Person, Piece, Plan, Recipe, Variant
 from pipeline.progress import Clock, Tell, quiet
 from pipeline.report import Made
 from pipeline.shelf import Shelf, Store
+from pipeline.trim import ByHand
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,9 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
             desk = Desk(shelf, reader, choice, order.recipe, tell, clock)
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
             with clock("plan"):
-                decided = _decide(order, found, shelf)
+                obeyed = corrections.obeyed(found, shelf, tell)
+                found = list(obeyed.found)
+                decided, sheet = _decide(order, obeyed, shelf)
             with clock("graphics"):
                 tell("drawing", 0)
                 kits = {variant.name: _kit(order, decided, variant, shelf) for variant in decided.variants}
@@ -74,7 +83,7 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
         find_out.unchanged(found)
         for store in (shelf.chunks, _drawn(shelf)):
             store.tidy()
-        return report.write(shelf, causes, decided, found, rendered, pictures, clock)
+        return report.write(shelf, causes, decided, sheet, found, rendered, pictures, clock)
 
 
 def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
@@ -85,32 +94,57 @@ def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
     with shelf.mine(lambda: tell("waiting for another run on this take", 0)), limits.processes() as reader:
         choice = transcribers.choose(order.transcriber, order.recipe.language)
         desk = Desk(shelf, reader, choice, order.recipe, tell, Clock())
-        return _decide(
-            order, [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)], shelf
-        )
+        found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
+        return _decide(order, corrections.obeyed(found, shelf, tell), shelf)[0]
 
 
-def _decide(order: Order, found: Sequence[Found], shelf: Shelf) -> Plan:
+def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
+    """The plan of a take, and what edit.md shows of it, which is written here: before the long work begins."""
+    found, edits = obeyed.found, obeyed.edits
     clips = [each.clip for each in found]
     fps = plan.rate(clips)
+    by_hand = [edits.by_hand(clip.sha256) for clip in clips]
     pieces = [
-        piece
-        for number, each in enumerate(found)
-        for piece in trim.pieces(
-            each.transcript.words,
-            each.activity,
-            order.recipe.trim,
-            fps=fps,
-            frames=plan.grid_frames(each.clip, fps),
-            clip=number,
-            language=each.transcript.language,
-        )
+        piece for number, each in enumerate(found) for piece in _pieces(order, each, number, fps, by_hand[number])
     ]
+    titled = replace(order.recipe, topic=edits.title or order.recipe.topic)
+    sheet = edit.sheet(order.take, titled.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
+    corrections.write(shelf, sheet, obeyed)
+    if not any(piece.kept for piece in pieces):
+        raise WorkspaceError(
+            "All sentences are cut in edit.md, so there is no video.",
+            f"Tick at least one in {shelf.path(corrections.EDIT)}.",
+        )
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
-    decided = plan.decide(clips, pieces, [each.transcript for each in found], order.recipe, look, layout.FORMATS)
+    decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
-    decided = replace(decided, notes=notes)
-    return shelf.value("plan.json", decided, Plan, lambda: decided)
+    decided = replace(decided, notes=(*notes, *obeyed.notes, *report.draft_note(found)))
+    return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
+
+
+def _pieces(order: Order, each: Found, number: int, fps: Fraction, by_hand: ByHand) -> tuple[Piece, ...]:
+    words, frames = each.transcript, plan.grid_frames(each.clip, fps)
+    return trim.pieces(
+        words.words,
+        each.activity,
+        order.recipe.trim,
+        fps=fps,
+        frames=frames,
+        clip=number,
+        language=words.language,
+        by_hand=by_hand,
+    )
+
+
+def _sides(order: Order, obeyed: Obeyed, fps: Fraction) -> list[Side]:
+    """The clips as edit.md needs them."""
+    sides = []
+    for number, (each, heard) in enumerate(zip(obeyed.found, obeyed.heard, strict=True)):
+        said, frames = each.transcript, plan.grid_frames(each.clip, fps)
+        slips = trim.slips(said.words, order.recipe.trim, fps=fps, frames=frames, language=said.language)
+        unedited = _pieces(order, each, number, fps, ByHand())
+        sides.append(Side(each.clip.sha256, each.clip.path.name, heard, said, slips, unedited))
+    return sides
 
 
 def _kept_out(order: Order, decided: Plan, found: Sequence[Found]) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import __version__, ffmpeg
+from pipeline import __version__, chapters, edit, ffmpeg
+from pipeline.chapters import Chapter
 from pipeline.errors import CandidError
 from pipeline.model import Plan, Variant
 from pipeline.progress import Clock
-from pipeline.shelf import Shelf
+from pipeline.shelf import Shelf, fingerprint
 
 if TYPE_CHECKING:
+    from pipeline.edit import Sheet
     from pipeline.find_out import Found
     from pipeline.make import Order
     from pipeline.render import Rendered
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _REPORT = "report.json"
 _WORDS = "words.json"
+_EDIT = "edit.md"
 _PROMISED = (
     "clip",
     "clips",
@@ -76,7 +79,7 @@ class Made:
         yield from self._in_figures()
         yield from (f"  note: {note}" for note in self.report["notes"])
         yield "Look at:"
-        for path in (*self.videos.values(), self.folder / "thumbnail.jpg", self.folder / _REPORT):
+        for path in (*self.videos.values(), self.folder / _EDIT, self.folder / "thumbnail.jpg", self.folder / _REPORT):
             yield f"  {_near(path)}"
 
     def _in_figures(self) -> Iterator[str]:
@@ -122,6 +125,8 @@ def kept(shelf: Shelf, causes: object) -> Made | None:
     report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
     if not all(shelf.untouched(name) for name in report["files"]):
         return None
+    if fingerprint(shelf.path(_EDIT).read_text(encoding="utf-8")) != report["edit"]:
+        return None  # a dry run obeyed it, and rendered nothing
     videos = {name: shelf.path(f"{name}.mp4") for name in report["variants"]}
     return Made("kept", shelf.folder, videos, report)
 
@@ -130,6 +135,7 @@ def write(
     shelf: Shelf,
     causes: object,
     plan: Plan,
+    sheet: Sheet,
     found: Sequence[Found],
     rendered: Sequence[Rendered],
     pictures: Sequence[str],
@@ -139,14 +145,19 @@ def write(
 
     it says that the take is finished. `pictures` are the thumbnails' names.
     """
-    report = _facts(plan, found, rendered, pictures, clock)
+    report = _facts(plan, sheet, found, rendered, pictures, clock)
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
     return Made("made", shelf.folder, {each.name: each.path for each in rendered}, report)
 
 
 def _facts(
-    plan: Plan, found: Sequence[Found], rendered: Sequence[Rendered], pictures: Sequence[str], clock: Clock
+    plan: Plan,
+    sheet: Sheet,
+    found: Sequence[Found],
+    rendered: Sequence[Rendered],
+    pictures: Sequence[str],
+    clock: Clock,
 ) -> dict[str, Any]:
     first = rendered[0]
     return {
@@ -175,8 +186,12 @@ def _facts(
             }
             for variant in plan.variants
         },
-        "notes": [*plan.notes, *_draft_note(found), *first.loudness.notes, *first.notes],
-        "files": [_WORDS, *(name for each in rendered for name in each.files), *pictures],
+        "edit": fingerprint(edit.written(sheet)),
+        "title": sheet.title,
+        "description": sheet.description,
+        "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet)],
+        "notes": [*plan.notes, *first.loudness.notes, *first.notes],
+        "files": [_WORDS, _EDIT, *(name for each in rendered for name in each.files), *pictures],
         "took": {step: round(seconds, 3) for step, seconds in {**clock.took, "total": clock.total}.items()},
     }
 
@@ -201,7 +216,20 @@ def _words(found: Sequence[Found]) -> dict[str, Any]:
     }
 
 
-def _draft_note(found: Sequence[Found]) -> list[str]:
+def _chapters(plan: Plan, sheet: Sheet) -> tuple[Chapter, ...]:
+    first = plan.variants[0]
+    return chapters.chapters(
+        plan.pieces, sheet.lines, fps=plan.fps, opening=_bumper(first), frames=first.frames - _held(first)
+    )
+
+
+def _held(variant: Variant) -> int:
+    """Frames of the end card, in which nothing is said."""
+    return variant.closing.frames if variant.closing else 0
+
+
+def draft_note(found: Sequence[Found]) -> list[str]:
+    """What is to be said where the words are a draft."""
     if not any(each.transcript.draft and each.transcript.words for each in found):
         return []
     return [

@@ -22,10 +22,40 @@ _FILLER_AIR_MS = 30  # cut around a filler, as far as its neighbors allow
 _STANDS_ALONE_MS = 150  # a filler with less silence on a side belongs to its neighbor's breath
 _LONG_FILLER_MS = 1500  # nobody says "um" for longer: there are pauses around it
 _CRUMB_MS = 250
+_BREATH_MS = 300  # around a sentence that was cut by hand
+_STARTS = ("a false start", "begun twice")
+_LONGEST_START = 6  # words that are said again at once
+_SHORT_WORD = 4  # letters; a longer word that is said twice is mostly meant
+_START_AGAIN_MS = 1500  # nobody thinks longer and then begins with the same word
+_SMALL_PAUSE_MS = 100  # somebody who starts again hesitates
+_CHANT = 4  # who says it more often means it
+_SAID_FOR_WEIGHT = (
+    "very really so no yes yeah ha hey bye far more much many long that had is again never ever now well okay wait "
+    "sehr ja nein viel ganz die das muy si très oui non"
+)
+_MEANT_TWICE = frozenset(_SAID_FOR_WEIGHT.split())
 _QUOTED_WORDS = 5
 _FAR = 10**9
 
 Run = tuple[int, int]  # frames start..end of the clip's grid, end exclusive
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Stretches of a clip that somebody cut or kept in edit.md."""
+
+    cut: tuple[Span, ...] = ()
+    kept: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Words that are left out, and the stretch to cut out for them, which reaches into no other word."""
+
+    words: tuple[Word, ...]
+    start_ms: int
+    end_ms: int
+    told: str
 
 
 def pieces(
@@ -37,19 +67,30 @@ def pieces(
     frames: int,
     clip: int,
     language: str = "",
+    by_hand: ByHand = ByHand(),
 ) -> tuple[Piece, ...]:
     """The pieces of one clip of `frames` grid frames, end to end: what is kept, what is dropped, and why.
 
-    `language` is that of the words ("de"), where it is known: what is a filler in one is a word in another.
+    `language` is that of the words ("de"), where it is known: what is a filler in one is a word in another. What was
+    decided by hand stands above all rules; where it cuts everything, nothing is kept.
     """
     grid = _Grid(fps, frames)
-    fillers = [] if rules.keep_everything else _fillers(words, rules, language, grid)
-    events = _events(words, activity, rules, fillers, grid)
+    slips = [] if rules.keep_everything else _slips(words, rules, language, grid, by_hand.kept)
+    holes = _cut_by_hand(words, by_hand.cut, grid)
+    spoken = [word for word in words if not any(hole.holds(word) for hole in holes)]
+    events = _events(spoken, activity, rules, slips, holes, by_hand.kept, grid)
     asked = _asked(rules, grid)
-    kept, why = _kept(events, fillers, rules, grid, asked)
+    kept, why = _kept(events, slips, holes, rules, grid, asked)
     ends = list(accumulate((event.end for event in events), max))
-    told = _Telling(events, ends, fillers, rules, grid, asked, why)
+    told = _Telling(events, ends, slips, holes, rules, grid, asked, why)
     return tuple(_end_to_end(kept, clip, told))
+
+
+def slips(
+    words: Sequence[Word], rules: TrimRules, *, fps: Fraction, frames: int, language: str = ""
+) -> tuple[Slip, ...]:
+    """The fillers and false starts that the rules leave out, in order."""
+    return () if rules.keep_everything else tuple(_slips(words, rules, language, _Grid(fps, frames), ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +142,36 @@ class _Event:
 
 
 def _events(
-    words: Sequence[Word], activity: Activity, rules: TrimRules, fillers: Sequence[_Filler], grid: _Grid
+    words: Sequence[Word],
+    activity: Activity,
+    rules: TrimRules,
+    slips: Sequence[Slip],
+    holes: Sequence[_Hole],
+    kept: Sequence[Span],
+    grid: _Grid,
 ) -> list[_Event]:
     """Everything worth keeping, in order.
 
-    What the detector hears as speech counts even where no word was understood.
+    What the detector hears as speech counts even where no word was understood. What was cut by hand counts for nothing.
     """
-    cut = {id(filler.word) for filler in fillers}
+    cut = {id(word) for slip in slips for word in slip.words}
     found = [(w.start_ms, w.end_ms, "speech", w.text) for w in words if id(w) not in cut]
-    found += [(s.start_ms, s.end_ms, "speech", "") for s in _heard(activity.speech, fillers)]
+    found += [(s.start_ms, s.end_ms, "speech", "") for s in _heard(activity.speech, [*slips, *holes])]
+    found += [(span.start_ms, span.end_ms, "asked", "") for span in kept]
     if rules.keep_action:
         found += [(span.start_ms, span.end_ms, "action", "something loud happens") for span in activity.impacts]
         found += [(span.start_ms, span.end_ms, "action", "something moves") for span in activity.motion]
-    events = (_Event(*grid.around(start, end), kind, told) for start, end, kind, told in sorted(found))
-    return [event for event in events if event.start < event.end]
+    closed = [grid.around(hole.start_ms, hole.end_ms) for hole in holes]
+    return [
+        _Event(*run, kind, told)
+        for start, end, kind, told in sorted(found)
+        for run in _without([grid.around(start, end)], closed)
+    ]
 
 
-def _heard(speech: Sequence[Span], fillers: Sequence[_Filler]) -> Iterator[Span]:
-    """What the detector heard besides fillers. It hears a little around them, too, and that is no speech."""
-    holes = [(filler.start_ms, filler.end_ms) for filler in fillers]
+def _heard(speech: Sequence[Span], gone: Sequence[Slip | _Hole]) -> Iterator[Span]:
+    """What the detector heard besides what goes. It hears a little around that, too, and that is no speech."""
+    holes = [(each.start_ms, each.end_ms) for each in gone]
     for span in speech:
         left = _without([(span.start_ms, span.end_ms)], holes)
         whole = left == [(span.start_ms, span.end_ms)]
@@ -127,18 +179,24 @@ def _heard(speech: Sequence[Span], fillers: Sequence[_Filler]) -> Iterator[Span]
 
 
 def _kept(
-    events: Sequence[_Event], fillers: Sequence[_Filler], rules: TrimRules, grid: _Grid, asked: Run
+    events: Sequence[_Event],
+    slips: Sequence[Slip],
+    cut: Sequence[_Hole],
+    rules: TrimRules,
+    grid: _Grid,
+    asked: Run,
 ) -> tuple[list[Run], str]:
     """What to keep; and the one reason for all of it, where there is one."""
+    closed = [grid.around(hole.start_ms, hole.end_ms) for hole in cut]
     if rules.keep_everything:
-        return [asked], "everything is kept, as asked for"
+        return _without([asked], closed), "everything is kept, as asked for"
     busy = _merged(_clipped(((event.start, event.end) for event in events), asked))
     if not busy:
-        return [asked], "nothing stands out, so all of it is kept"
-    holes = [grid.inside(filler.start_ms, filler.end_ms) for filler in fillers]
-    left = _without(_with_air(busy, rules, grid), _without(holes, busy))
+        return ([], "") if cut else ([asked], "nothing stands out, so all of it is kept")
+    holes = [grid.inside(slip.start_ms, slip.end_ms) for slip in slips]
+    left = _without(_with_air(busy, rules, grid), [*_without(holes, busy), *closed])
     spoken = [run for run in left if _touches(run, busy)]
-    return _whole(list(_clipped(spoken, asked)), rules, grid, asked), ""
+    return _without(_whole(list(_clipped(spoken, asked)), rules, grid, asked), closed), ""
 
 
 def _with_air(busy: Sequence[Run], rules: TrimRules, grid: _Grid) -> list[Run]:
@@ -223,16 +281,7 @@ def _touches(run: Run, busy: Sequence[Run]) -> bool:
     return found < len(busy) and busy[found][0] < run[1]
 
 
-# --- fillers ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Filler:
-    """A filler that is to go, and the stretch to cut out for it, which reaches into no other word."""
-
-    word: Word
-    start_ms: int
-    end_ms: int
+# --- slips: fillers and false starts ----------------------------------------------------------------------------------
 
 
 def is_filler(text: str, language: str = "") -> bool:
@@ -241,25 +290,122 @@ def is_filler(text: str, language: str = "") -> bool:
     return plain in _FILLERS or (plain in _FILLERS_IN_ENGLISH and language.lower()[:2] in {"", "en"})
 
 
-def _fillers(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid) -> list[_Filler]:
-    """The fillers that are to go: where enough can be cut out for them, and for "gentle" where they stand alone."""
+def _slips(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid, kept: Sequence[Span]) -> list[Slip]:
+    """What is left out, in order, but for what was kept by hand."""
     if rules.fillers == "off":
         return []
+    found = [*_fillers(words, rules, language, grid), *_false_starts(words, rules, language, grid)]
+    return [slip for slip in sorted(found, key=lambda slip: slip.start_ms) if not any(_holds(s, slip) for s in kept)]
+
+
+def _holds(span: Span, slip: Slip) -> bool:
+    return slip.words[0].start_ms < span.end_ms and span.start_ms < slip.words[-1].end_ms
+
+
+def _fillers(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid) -> list[Slip]:
+    """The fillers that are to go: where enough can be cut out for them, and for "gentle" where they stand alone."""
     others = sorted((word for word in words if not is_filler(word.text, language)), key=lambda word: word.start_ms)
     starts = [word.start_ms for word in others]
     ends = [-_FAR, *accumulate((word.end_ms for word in others), max)]
-    found = []
+    found: list[Slip] = []
     for word in words:
         after = bisect_left(starts, max(word.end_ms, word.start_ms + 1))
         before, following = ends[after], starts[after] if after < len(starts) else _FAR
         alone = min(word.start_ms - before, following - word.end_ms) >= _STANDS_ALONE_MS
-        wanted = is_filler(word.text, language) and before <= word.start_ms and (alone or rules.fillers == "tight")
-        air = max(_FILLER_AIR_MS, math.ceil((rules.min_cut_ms - word.end_ms + word.start_ms) / 2 + grid.ms(1)))
-        start, end = max(word.start_ms - air, before), min(word.end_ms + air, following)
-        first, last = grid.inside(start, end)
-        if wanted and first < last and last - first >= grid.count(rules.min_cut_ms):
-            found.append(_Filler(word, start, end))
+        if is_filler(word.text, language) and before <= word.start_ms and (alone or rules.fillers == "tight"):
+            told = f'the filler "{word.text.strip()}"' + (" between two pauses" if rules.fillers == "gentle" else "")
+            found += _slip((word,), before, following, told, rules, grid)
     return found
+
+
+def _slip(
+    words: tuple[Word, ...], before: int, following: int, told: str, rules: TrimRules, grid: _Grid
+) -> Iterator[Slip]:
+    """The slip between the end of the word before and the start of the one that follows, if enough can be cut out."""
+    first, last = words[0].start_ms, words[-1].end_ms
+    air = max(_FILLER_AIR_MS, math.ceil((rules.min_cut_ms - last + first) / 2 + grid.ms(1)))
+    start, end = max(first - air, before), min(last + air, following)
+    inside = grid.inside(start, end)
+    if inside[0] < inside[1] and inside[1] - inside[0] >= grid.count(rules.min_cut_ms):
+        yield Slip(words, start, end, told)
+
+
+def _false_starts(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid) -> Iterator[Slip]:
+    """Words that are said again at once: the first time goes. "gentle" takes only what the speaker broke off."""
+    said = [number for number, word in enumerate(words) if not is_filler(word.text, language)]
+    plain = [_plain(words[number].text) for number in said]
+    at, before, seen = 0, -_FAR, 0
+    while at < len(said):
+        length, times = _repeated(plain, at)
+        for first in range(at, at + length * (times - 1), length) if times <= _CHANT else ():
+            run, again = said[first : first + length], words[said[first + length]]
+            before = max(before, *(word.end_ms for word in words[seen : run[0]]), -_FAR)
+            seen = run[0]
+            whole = tuple(words[run[0] : run[-1] + 1])
+            in_order = before <= whole[0].start_ms and whole[-1].end_ms <= again.start_ms
+            if in_order and _broken_off([words[n] for n in run], again, rules):
+                yield from _slip(whole, before, again.start_ms, _STARTS[length > 1], rules, grid)
+        at += length * max(1, times - (times <= _CHANT))
+
+
+def _repeated(plain: Sequence[str], at: int) -> tuple[int, int]:
+    """How many words from `at` on are said again at once, and how often in all: (1, 1) for none."""
+    for length in range(min(_LONGEST_START, (len(plain) - at) // 2), 0, -1):
+        run = plain[at : at + length]
+        times = 1
+        while plain[at + length * times : at + length * (times + 1)] == run:
+            times += 1
+        if times > 1 and all(run) and (length == 1 or len(set(run)) > 1):
+            return length, times
+    return 1, 1
+
+
+def _broken_off(run: Sequence[Word], again: Word, rules: TrimRules) -> bool:
+    """Whether a run that is said again is a slip, and not meant: "very very good", "Stop. Stop." """
+    text = run[-1].text.rstrip()
+    if text.endswith((".", "!", "?")) and not text.endswith(("...", "..")):
+        return False
+    if len(run) == 1 and (_plain(text) in _MEANT_TWICE or not _plain(text).isalpha()):
+        return False
+    if again.start_ms - run[-1].end_ms > _START_AGAIN_MS:
+        return False
+    short = len(run) > 1 or len(_plain(text)) <= _SHORT_WORD
+    heard = again.start_ms - run[-1].end_ms >= _SMALL_PAUSE_MS or text.endswith((",", "-", "–", "—", "…", "..."))
+    return rules.fillers == "tight" or (short and heard)
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+# --- cut by hand ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """A stretch that was cut by hand, with the breath around it that belongs to nobody else."""
+
+    span: Span
+    start_ms: int
+    end_ms: int
+
+    def holds(self, word: Word) -> bool:
+        return self.span.start_ms <= (word.start_ms + word.end_ms) / 2 <= self.span.end_ms
+
+
+def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span], grid: _Grid) -> list[_Hole]:
+    """Each stretch reaches halfway to the words beside it. So much of a stretch as is another's word stays."""
+    holes = []
+    for span in spans:
+        hole = _Hole(span, span.start_ms, span.end_ms)
+        others = [word for word in words if not hole.holds(word)]
+        before = max((w.end_ms for w in others if w.start_ms < span.start_ms), default=-_FAR)
+        after = min((w.start_ms for w in others if w.end_ms > span.end_ms), default=_FAR)
+        start = max((before + span.start_ms) // 2, span.start_ms - _BREATH_MS)
+        end = min((after + span.end_ms) // 2, span.end_ms + _BREATH_MS)
+        if end > start:
+            holes.append(_Hole(span, start, end))
+    return holes
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------
@@ -281,7 +427,8 @@ class _Telling:
 
     events: Sequence[_Event]
     ends: Sequence[int]  # the latest end of the events up to each
-    fillers: Sequence[_Filler]
+    slips: Sequence[Slip]
+    holes: Sequence[_Hole]
     rules: TrimRules
     grid: _Grid
     asked: Run
@@ -312,6 +459,8 @@ class _Telling:
             return "next to something that is kept"
         kind, events = group
         told = [event.told for event in events if event.told]
+        if kind == "asked":
+            return "kept in edit.md"
         if kind == "action":
             return f"action: {', '.join(dict.fromkeys(told))}"
         quoted = " ".join(told[:_QUOTED_WORDS]) + (" …" if len(told) > _QUOTED_WORDS else "")
@@ -328,16 +477,17 @@ class _Telling:
         if start >= self.asked[1]:
             return "after the end that was asked for"
         first, last = self.grid.ms(start), self.grid.ms(end)
-        fillers = [filler for filler in self.fillers if filler.start_ms < last and first < filler.end_ms]
-        if fillers and last - first < _LONG_FILLER_MS:
-            named = f'the filler "{fillers[0].word.text.strip()}"'
-            return f"{named} between two pauses" if self.rules.fillers == "gentle" else named
+        if any(hole.start_ms < last and first < hole.end_ms for hole in self.holes):
+            return "cut in edit.md"
+        slips = [slip for slip in self.slips if slip.start_ms < last and first < slip.end_ms]
+        if slips and (last - first < _LONG_FILLER_MS or slips[0].told in _STARTS):
+            return slips[0].told
         if start == self.asked[0]:
             return "nothing happens yet"
         if end == self.asked[1]:
             return "nothing happens any more"
         air = 2 * _air_ms(self.rules)
-        within = " with a filler in it" if fillers else ""
+        within = " with a filler in it" if slips else ""
         return f"a pause of {(last - first + air) / 1000:.1f} s{within}, shortened to {air / 1000:.1f} s"
 
 

@@ -21,14 +21,14 @@ from tests.conftest import ROOT
 FLOORS: list[set[str]] = [
     {"errors", "model", "progress", "colors"},
     {"captions", "trim", "layout", "chunks", "alike", "spoken", "cascade", "templates", "scripted"},
-    {"plan"},
-    {"similar"},
+    {"plan", "edit"},
+    {"similar", "chapters"},
     {"board", "comments"},
-    {"ffmpeg", "graph", "limits", "fonts", "shelf"},
+    {"ffmpeg", "graph", "limits", "fonts", "shelf", "cutlist"},
     {"workspace", "media", "tomlfile", "artwork"},
     {"brand", "people", "recipes", "graphics", "encode", "listen", "transcribers", "sound", "takes"},
     {"join", "find_out", "doctor"},
-    {"render"},
+    {"render", "corrections"},
     {"thumbnail", "report"},
     {"make"},
     {"orders"},
@@ -37,7 +37,7 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {
     "errors", "model", "colors", "captions", "trim", "layout", "chunks", "plan", "alike", "spoken", "cascade",
-    "templates", "scripted",
+    "templates", "scripted", "edit", "chapters",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "pathlib", "shutil", "subprocess", "time", "random", "socket", "tempfile", "threading",

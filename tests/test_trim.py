@@ -163,8 +163,9 @@ def test_no_word_is_clipped(said, heard, wanted, fps):
     runs = [kept[0]]
     for start, end in kept[1:]:
         runs = [*runs[:-1], (runs[-1][0], end)] if runs[-1][1] == start else [*runs, (start, end)]
+    slips = {id(word) for slip in trim.slips(said, wanted, fps=fps, frames=frames) for word in slip.words}
     for word in said:
-        if not trim.is_filler(word.text) and word.start_ms >= 0 and word.end_ms <= end_ms:
+        if not trim.is_filler(word.text) and id(word) not in slips and word.start_ms >= 0 and word.end_ms <= end_ms:
             assert any(start <= word.start_ms and word.end_ms <= end for start, end in runs)
 
 

@@ -1,0 +1,197 @@
+"""candid words: what a take says, and what somebody decided about it in edit.md."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands import talk
+from pipeline.errors import CandidError, RecipeError, WorkspaceError
+
+if TYPE_CHECKING:
+    from pipeline.corrections import Kept
+    from pipeline.edit import Line, Reading
+    from pipeline.shelf import Shelf
+    from pipeline.workspace import Workspace
+
+
+@click.group()
+def words() -> None:
+    """What a take says: look at it, correct it, cut it, in one text file."""
+
+
+@words.command()
+@click.argument("take")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def show(named: Path | None, take: str, as_json: bool) -> None:
+    """Shows the sentences of a take: which of them are kept, and which words may be misheard."""
+    from pipeline import corrections, edit
+
+    shelf = _shelf(talk.workspace(named), take)
+    known, _ = _read(shelf, take)
+    if as_json:
+        told = {key: getattr(known.sheet, key) for key in ("title", "description", "draft")}
+        lines = [_as_told(line) for line in known.sheet.lines]
+        talk.say_json({"take": take, "file": shelf.path(corrections.EDIT), **told, "lines": lines})
+        return
+    click.echo(edit.written(known.sheet), nl=False)
+
+
+@words.command(name="edit")
+@click.argument("take")
+@click.option("--learn", is_flag=True, help="Ask which corrected names the recipe should know from now on.")
+@click.option("-r", "--recipe", default="", help="The recipe that learns (default: that of the take).")
+@click.pass_obj
+def edit_(named: Path | None, take: str, learn: bool, recipe: str) -> None:
+    """Opens edit.md in your editor ($VISUAL or $EDITOR), then says what would change."""
+    from pipeline import corrections
+
+    space = talk.workspace(named)
+    shelf = _shelf(space, take)
+    _read(shelf, take)
+    _open(shelf.path(corrections.EDIT))
+    sys.exit(_checked(space, shelf, take, learn, recipe))
+
+
+@words.command()
+@click.argument("take")
+@click.option("--learn", is_flag=True, help="Ask which corrected names the recipe should know from now on.")
+@click.option("-r", "--recipe", default="", help="The recipe that learns (default: that of the take).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def check(named: Path | None, take: str, learn: bool, recipe: str, as_json: bool) -> None:
+    """Says line by line what edit.md would change, and what in it is not clear."""
+    if learn and as_json:
+        raise click.UsageError("--learn asks questions, so it does not go with --json.")
+    space = talk.workspace(named)
+    shelf = _shelf(space, take)
+    if as_json:
+        _, told = _read(shelf, take)
+        changes, problems = [asdict(each) for each in told.changes], [asdict(each) for each in told.problems]
+        talk.say_json({"take": take, "changes": changes, "problems": problems})
+        sys.exit(1 if told.problems else 0)
+    sys.exit(_checked(space, shelf, take, learn, recipe))
+
+
+@words.command()
+@click.argument("take")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def export(named: Path | None, take: str, file: Path) -> None:
+    """Writes the cuts of a take as an OpenTimelineIO file, for people who go on in an editor."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from pipeline import cutlist
+    from pipeline.model import Plan
+
+    path = _shelf(talk.workspace(named), take).path("plan.json")
+    try:
+        plan = TypeAdapter(Plan).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as fault:
+        raise _unseen(take) from fault
+    cutlist.write(plan, take, file)
+    click.echo(f"{file}: {len(plan.kept)} pieces, {len(plan.variants[0].cues)} captions as markers")
+
+
+# --- what they share --------------------------------------------------------------------------------------------------
+
+
+def _shelf(space: Workspace, take: str) -> Shelf:
+    """The folder of a take. WorkspaceError where there is none of that name."""
+    from pipeline.shelf import Shelf
+
+    if Path(take).name != take or take.startswith(".") or not (space.output / take).is_dir():
+        raise _unseen(take)
+    return Shelf(space.output / take)
+
+
+def _unseen(take: str) -> CandidError:
+    return WorkspaceError(
+        f"Nothing is known of the words of {take} yet.", "Have them heard: candid render CLIP|TAKE --dry-run"
+    )
+
+
+def _read(shelf: Shelf, take: str) -> tuple[Kept, Reading]:
+    from pipeline import corrections
+
+    told = corrections.reading(shelf)
+    if told is None:
+        raise _unseen(take)
+    return told
+
+
+def _as_told(line: Line) -> dict[str, Any]:
+    from pipeline import edit
+
+    return {
+        "clip": line.clip + 1,
+        "start_ms": line.start_ms,
+        "end_ms": line.end_ms,
+        "text": line.text,
+        "heard": line.heard,
+        "kept": line.ticked,
+        "reason": line.reason,
+        "unsure": list(edit.unsure(line)),
+        "pause_ms": line.pause_ms,
+        "pause_kept": line.pause_kept,
+    }
+
+
+def _open(path: Path) -> None:
+    """Lets the person edit a file. WorkspaceError where no editor is known, or it cannot be started."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        raise WorkspaceError(
+            "No editor is named.", f"Set one, such as export EDITOR=nano, or open {path} with the editor you like."
+        )
+    try:
+        click.edit(filename=str(path), editor=editor)
+    except click.ClickException as fault:
+        raise WorkspaceError(f"The editor {editor!r} did not work.", f"Open {path} with another one.") from fault
+
+
+def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str) -> int:
+    """Says what edit.md would change; 1 where something in it is not clear."""
+    known, told = _read(shelf, take)
+    if known.sheet.draft:
+        click.echo("The words are a draft by the embedded engine.")
+    for change in told.changes:
+        click.echo(f"line {change.line}: {change.says}")
+    for problem in told.problems:
+        click.echo(click.style(f"line {problem.line}: ", fg="yellow") + problem.says, err=True)
+    if learn:
+        _learn(space, take, recipe, known, told)
+    if told.changes:
+        click.echo(f"Next: candid render {take}")
+    elif not told.problems:
+        click.echo("Nothing would change.")
+    return 1 if told.problems else 0
+
+
+def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading) -> None:
+    """Puts corrected names into the recipe, those that the person says yes to."""
+    from pipeline import edit, recipes, takes
+
+    names = edit.learned(told.changes, known.sheet.lines)
+    if not names:
+        click.echo("No new names to learn.")
+        return
+    handed_in = takes.find(space.takes, take)
+    slug = recipe or (handed_in.recipe if handed_in else "")
+    if not slug:
+        raise RecipeError(
+            f"It is not known which recipe {take} was made for.",
+            f"Name it: candid words check {take} --learn -r RECIPE",
+        )
+    path = space.recipe(slug)
+    vocabulary = list(recipes.load(path).vocabulary)
+    wanted = [name for name in names if name not in vocabulary and click.confirm(f"Should {slug} know {name!r}?")]
+    if wanted:
+        recipes.edit(path, vocabulary=[*vocabulary, *wanted])
+        click.echo(f"{slug} knows {', '.join(wanted)} from now on.")

@@ -1,0 +1,139 @@
+"""What was decided by hand about a take: edit.md is read, obeyed and written anew; corrections.json remembers it.
+
+corrections.json holds all decisions, and the sheet that edit.md was written from: with it, a changed edit.md is
+understood even after another engine heard other words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline import edit, transcribers
+from pipeline.edit import Edits, Reading, Sheet, Text
+from pipeline.errors import LimitError, TranscriberError, WorkspaceError
+from pipeline.find_out import Found
+from pipeline.model import Sound, Span, Transcript
+from pipeline.progress import Tell
+from pipeline.shelf import Shelf
+
+EDIT, KEPT = "edit.md", "corrections.json"
+_AROUND_MS = 100  # listened to on both sides of a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What corrections.json holds."""
+
+    sheet: Sheet
+    edits: Edits
+
+
+_KEPT = TypeAdapter(Kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """The clips of a take with their corrected words. `heard` are the words as they were, `notes` what is not clear."""
+
+    found: tuple[Found, ...]
+    heard: tuple[Transcript, ...]
+    edits: Edits
+    notes: tuple[str, ...]
+    clear: bool
+    text: str | None
+
+
+def kept(shelf: Shelf) -> Kept | None:
+    """What was remembered about a take; None where nobody has looked at it yet."""
+    path = shelf.path(KEPT)
+    try:
+        return _KEPT.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValidationError, OSError) as fault:
+        raise WorkspaceError(
+            f"{path} can no longer be read, and it holds what was decided in {EDIT}.",
+            f"Bring back a copy of it, or delete it to have {EDIT} made anew without corrections.",
+        ) from fault
+
+
+def reading(shelf: Shelf, now: Sequence[str] | None = None) -> tuple[Kept, Reading] | None:
+    """What edit.md asks for that was not done yet. `now` are the sha256 of the clips as they are."""
+    known = kept(shelf)
+    if known is None:
+        return None
+    text = _text(shelf.path(EDIT))
+    if text is None:
+        return known, Reading(known.edits)
+    return known, edit.read(text, known.sheet, known.edits, now)
+
+
+def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell) -> Obeyed:
+    """Reads edit.md, and corrects the words. Sentences that say something else are timed again by their sound."""
+    told = reading(shelf, [each.clip.sha256 for each in found])
+    text = _text(shelf.path(EDIT))
+    asked = told[1] if told else Reading(Edits())
+    edits = replace(asked.edits, texts=tuple(_timed(text, found, shelf, tell) for text in asked.edits.texts))
+    corrected = tuple(replace(each, transcript=edits.corrected(each.transcript, each.clip.sha256)) for each in found)
+    notes = tuple(f"{EDIT}, line {problem.line}: {problem.says}" for problem in asked.problems)
+    return Obeyed(corrected, tuple(each.transcript for each in found), edits, notes, not asked.problems, text)
+
+
+def write(shelf: Shelf, sheet: Sheet, obeyed: Obeyed) -> None:
+    """Remembers what was decided, and writes edit.md anew.
+
+    Neither where something in it was not clear, nor where somebody saved it in the meantime: it stays as it is then.
+    """
+    path = shelf.path(EDIT)
+    if not obeyed.clear or _text(path) != obeyed.text:
+        return
+    data = _KEPT.dump_json(Kept(sheet, obeyed.edits), indent=1) + b"\n"
+    if not shelf.path(KEPT).exists() or shelf.path(KEPT).read_bytes() != data:
+        shelf.put(KEPT, [], lambda draft: draft.write_bytes(data))
+    shown = edit.written(sheet)
+    if shown != obeyed.text or not shelf.untouched(EDIT):
+        shelf.put(EDIT, [], lambda draft: draft.write_text(shown, encoding="utf-8", newline="\n"))
+
+
+def _text(path: Path) -> str | None:
+    """What the file says; None where there is none."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as fault:
+        raise WorkspaceError(
+            f"{path} is not written in UTF-8.", "Save it as UTF-8 in your editor: nothing of it is lost."
+        ) from fault
+
+
+def _timed(text: Text, found: Sequence[Found], shelf: Shelf, tell: Tell) -> Text:
+    """The text with its new words where they are heard. Where they cannot be found, they share the time they have."""
+    clip = next((each for each in found if each.clip.sha256 == text.clip), None)
+    sound = clip.heard() if clip is not None and text.fresh else None
+    if clip is None or sound is None:
+        return text
+    tell("aligning", 0)
+    start = max(0, text.start_ms - _AROUND_MS)
+    part = _part(sound, start, text.end_ms + _AROUND_MS, shelf.work / "sentence.raw")
+    spoken = (Span(text.start_ms - start, text.end_ms - start),)
+    try:
+        heard = transcribers.align(part, " ".join(w.text for w in text.words), clip.transcript.language or "en", spoken)
+    except (TranscriberError, LimitError):
+        return replace(text, fresh=())
+    later = (replace(word, start_ms=word.start_ms + start, end_ms=word.end_ms + start) for word in heard.words)
+    return edit.timed(text, tuple(later))
+
+
+def _part(sound: Sound, start_ms: int, end_ms: int, path: Path) -> Sound:
+    """A stretch of a mono sound, in a file of its own."""
+    wide = int(sound.dtype[-1])
+    first, last = start_ms * sound.rate // 1000, min(end_ms * sound.rate // 1000, sound.samples)
+    with sound.path.open("rb") as file:
+        file.seek(first * wide)
+        path.write_bytes(file.read(max(0, last - first) * wide))
+    return Sound(path, sound.rate, 1, max(0, last - first), sound.dtype)

@@ -1,0 +1,398 @@
+"""edit.md: what is written is read back, what is clear is obeyed, what is not is answered by line."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cli
+from commands import words as words_commands
+from pipeline import corrections, edit, trim
+from pipeline.edit import Edits, Sheet, Side
+from pipeline.model import Activity, Transcript, TrimRules, Word
+from pipeline.shelf import Shelf
+from pipeline.workspace import product_assets
+
+FPS = Fraction(30)
+RULES = TrimRules()
+SHA = "a" * 64
+
+
+def _words(*said: tuple[str, int, int]) -> tuple[Word, ...]:
+    return tuple(Word(text, start, end) for text, start, end in said)
+
+
+SAID = _words(
+    ("We", 1000, 1200), ("use", 1200, 1500), ("Cooper", 1500, 1900), ("Nettys", 1900, 2400), ("here.", 2400, 2800),
+    ("It", 5000, 5200), ("restarts", 5200, 5800), ("servers.", 5800, 6400),
+    ("the", 6900, 7000), ("the", 7200, 7300), ("end", 7300, 7600), ("comes.", 7600, 8000),
+)  # fmt: skip
+
+
+def _sheet(words=SAID, edits=Edits(), rules=RULES, title="Servers", draft=False, shas=(SHA,)) -> Sheet:  # noqa: B008
+    sides = []
+    for sha in shas:
+        heard = Transcript(words, draft=draft, language="en")
+        said = edits.corrected(heard, sha)
+        frames = 30 * 60
+        slips = trim.slips(said.words, rules, fps=FPS, frames=frames)
+        unedited = trim.pieces(said.words, Activity(), rules, fps=FPS, frames=frames, clip=0)
+        sides.append(Side(sha, f"{sha[:3]}.mp4", heard, said, slips, unedited))
+    return edit.sheet("server", edits.title or title, sides, edits, rules, FPS)
+
+
+def _pieces(words, edits: Edits, rules=RULES):
+    return trim.pieces(words, Activity(), rules, fps=FPS, frames=1800, clip=0, by_hand=edits.by_hand(SHA))
+
+
+def _kept_words(words, edits: Edits) -> list[str]:
+    kept = [(p.start * 1000 / FPS, p.end * 1000 / FPS) for p in _pieces(words, edits) if p.kept]
+    return [w.text for w in words if any(a <= (w.start_ms + w.end_ms) / 2 < b for a, b in kept)]
+
+
+def _read(change, words=SAID, **options):
+    sheet = _sheet(words, **options)
+    return edit.read(change(edit.written(sheet)), sheet, options.get("edits", Edits()))
+
+
+def test_it_shows_sentences_with_ticks_times_pauses_and_reasons():
+    lines = edit.written(_sheet()).splitlines()
+    assert lines[0] == "title: Servers"
+    assert lines[-6:] == [
+        "",
+        "- [x] 0:01.0 We use Cooper Nettys here.",
+        "[pause 2.2 s]",
+        "- [x] 0:05.0 It restarts servers.",
+        "- [ ] 0:06.9 the <!-- a false start -->",
+        "- [x] 0:07.2 the end comes.",
+    ]
+
+
+def test_unsure_words_are_marked_and_a_draft_says_so():
+    shy = tuple(replace(word, confidence=0.3) if word.text == "Nettys" else word for word in SAID)
+    assert "We use Cooper Nettys(?) here." in edit.written(_sheet(shy))
+    assert "DRAFT" in edit.written(_sheet(draft=True)) and "DRAFT" not in edit.written(_sheet())
+
+
+texts = st.text(st.characters(), max_size=12) | st.sampled_from(
+    ["the", "um", "[keep]", "- [x]", "0:01.3", "<!--", "-->", "(?)", "end.", "title:", "##", ">", "世界", "\ud800", ""]
+)
+spoken = st.lists(st.tuples(texts, st.integers(0, 1500), st.integers(1, 900), st.floats(0, 1)), max_size=25)
+
+
+def _laid(found) -> tuple[Word, ...]:
+    at, words = 0, []
+    for text, gap, length, sure in found:
+        words.append(Word(text, at + gap, at + gap + length, sure))
+        at += gap + length
+    return tuple(words)
+
+
+@given(spoken.map(_laid), texts, st.sampled_from(["off", "gentle", "tight"]), st.integers(1, 2), st.booleans())
+def test_what_was_written_changes_nothing(words, title, fillers, clips, draft):
+    shas = ("a" * 64, "b" * 64)[:clips]
+    sheet = _sheet(words, title=title, rules=replace(RULES, fillers=fillers), draft=draft, shas=shas)
+    assert edit.read(edit.written(sheet), sheet, Edits()) == edit.Reading(Edits())
+
+
+@given(st.data())
+def test_what_was_decided_is_shown_and_changes_nothing_more(data):
+    """Unticking and ticking any lines: the sheet made from the edits shows those ticks, and reading it adds nothing."""
+    sheet = _sheet()
+    flipped = data.draw(st.sets(st.integers(0, len(sheet.lines) - 1)))
+    shown = iter(range(len(sheet.lines)))
+    out = []
+    for line in edit.written(sheet).splitlines():
+        if line.startswith("- [") and next(shown) in flipped:
+            out.append(line.replace("[x]", "[]") if "[x]" in line else line.replace("[ ]", "[X]"))
+        else:
+            out.append(line)
+    told = edit.read("\r\n".join(out), sheet, Edits())
+    assert told.problems == () and len(told.changes) == len(flipped)
+    again = _sheet(edits=told.edits)
+    assert [line.ticked for line in again.lines] == [old.ticked != (n in flipped) for n, old in enumerate(sheet.lines)]
+    assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
+    assert _kept_words(SAID, told.edits) == [w.text for line in again.lines if line.ticked for w in line.words]
+    back = edit.read(edit.written(sheet), again, told.edits)
+    assert back.edits == Edits(), "what is taken back leaves no trace"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("- [x] ", "").replace("- [ ] ", ""),
+        lambda text: text.replace("- [x] ", "*   [ X ]   ").replace(" We use ", "   We\tuse  "),
+        lambda text: text.replace("Cooper Nettys here.", "Cooper\n  Nettys here."),
+        lambda text: text.replace("<!-- a false start -->", ""),
+        lambda text: "\n".join(line for line in text.split("\n") if not line.startswith(">")),
+        lambda text: text.replace("[pause 2.2 s]\n", ""),
+        lambda text: text.replace("0:05.0 ", ""),
+    ],
+)
+def test_spacing_line_ends_and_lost_marks_change_nothing(change):
+    assert _read(change) == edit.Reading(Edits())
+
+
+def test_reordered_lines_change_nothing():
+    def shuffled(text):
+        lines = text.rstrip().split("\n")
+        tail = [line for line in lines if line.startswith("- [")]
+        random.Random(4).shuffle(tail)
+        return "\n".join([line for line in lines if not line.startswith(("- [", "["))] + tail)
+
+    assert _read(shuffled) == edit.Reading(Edits())
+
+
+def test_an_unticked_sentence_is_cut_with_its_reason():
+    told = _read(lambda text: text.replace("[x] 0:05.0", "[ ] 0:05.0"))
+    assert [change.says for change in told.changes] == ['0:05.0 is cut: "It restarts servers."']
+    assert _kept_words(SAID, told.edits) == ["We", "use", "Cooper", "Nettys", "here.", "the", "end", "comes."]
+    assert "cut in edit.md" in [piece.reason for piece in _pieces(SAID, told.edits) if not piece.kept]
+
+
+def test_a_sentence_that_is_cut_goes_even_where_something_moves_or_everything_is_to_be_kept():
+    from pipeline.model import Span
+
+    told = _read(lambda text: text.replace("[x] 0:05.0", "[ ] 0:05.0"))
+    moving = Activity(motion=(Span(0, 20000),), speech=(Span(900, 8200),))
+    for rules in (RULES, replace(RULES, keep_everything=True)):
+        found = trim.pieces(SAID, moving, rules, fps=FPS, frames=1800, clip=0, by_hand=told.edits.by_hand(SHA))
+        assert not any(piece.kept and piece.start < 190 and piece.end > 151 for piece in found)
+
+
+def test_a_pause_is_kept_where_asked():
+    told = _read(lambda text: text.replace("[pause 2.2 s]", "[keep]"))
+    assert told.problems == () and "pause of 2.2 s" in told.changes[0].says
+    kept = {n for piece in _pieces(SAID, told.edits) if piece.kept for n in range(piece.start, piece.end)}
+    assert kept >= set(range(84, 150)) and not kept >= set(range(0, 30))
+    again = _sheet(edits=told.edits)
+    assert "[keep 2.2 s]" in edit.written(again)
+    assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
+    back = edit.read(edit.written(again).replace("[keep 2.2 s]", "[pause]"), again, told.edits)
+    assert back.edits == Edits()
+
+
+def test_title_and_description_are_taken():
+    told = _read(
+        lambda text: text.replace("title: Servers", "title:  Piano!").replace("description:", "description: a\n\nb")
+    )
+    assert (told.edits.title, told.edits.description) == ("Piano!", "a\n\nb")
+    again = _sheet(edits=told.edits)
+    assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
+
+
+def test_a_corrected_word_leaves_the_others_their_times():
+    told = _read(lambda text: text.replace("Cooper Nettys", "Kubernetes"))
+    (text,) = told.edits.texts
+    assert [word.text for word in text.words] == ["We", "use", "Kubernetes", "here."]
+    assert [(w.start_ms, w.end_ms) for w in text.words] == [(1000, 1200), (1200, 1500), (1500, 2400), (2400, 2800)]
+    assert text.fresh == (2,)
+    heard = [Word(w.text, s, e) for w, (s, e) in zip(text.words, [(0, 9), (9, 20), (1450, 2300), (1, 2)], strict=True)]
+    assert [(w.start_ms, w.end_ms) for w in edit.timed(text, heard).words][1:3] == [(1200, 1500), (1500, 2300)]
+
+
+def test_corrections_outlive_another_engine_and_can_be_taken_back():
+    told = _read(lambda text: text.replace("Cooper Nettys", "Kubernetes").replace("[x] 0:05.0", "[ ] 0:05.0"))
+    other = _words(("we", 1010, 1190), ("used", 1210, 1480), ("Coop", 1510, 2380), ("here", 2420, 2790)) + SAID[5:]
+    said = told.edits.corrected(Transcript(other), SHA)
+    assert [word.text for word in said.words[:4]] == ["We", "use", "Kubernetes", "here."]
+    again = _sheet(other, edits=told.edits)
+    assert [line.ticked for line in again.lines] == [True, False, False, True]
+    back = edit.read(edit.written(again).replace("We use Kubernetes here.", "we used Coop here"), again, told.edits)
+    assert back.edits.texts == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t + "- [x] 0:42.0 We all love our new sponsor\n", "Nobody says"),
+        (lambda t: t + "Something quite invented\n", "Nobody says"),
+        (lambda t: t.replace("It restarts servers.", "zzz kkk qqq www xxx"), "Nobody says"),
+        (lambda t: t.replace("It restarts servers.", "It restarts servers. " * 9), "cannot be said in 1.4 s"),
+        (lambda t: t.replace("It restarts servers.", ""), "has no words"),
+        (lambda t: t + "- [x] 0:05.0 It restarts servers.\n", "already"),
+        (lambda t: t.replace("- [x] 0:05.0 It restarts servers.\n", ""), "has lost its line"),
+        (lambda t: t + "[keep]\n", "no shortened pause"),
+    ],
+)
+def test_what_is_not_clear_is_answered_and_the_rest_is_obeyed(change, says):
+    told = _read(lambda text: change(text).replace("Cooper Nettys", "Kubernetes"))
+    (problem,) = told.problems
+    assert says in problem.says and problem.line >= 1
+    assert [text.text for text in told.edits.texts] == ["We use Kubernetes here."]
+    assert told.edits.rulings == ()
+
+
+def test_another_clip_is_answered_line_by_line():
+    sheet = _sheet()
+    changed = edit.written(sheet).replace("Cooper Nettys", "Kubernetes").replace("[x] 0:05.0", "[ ] 0:05.0")
+    told = edit.read(changed, sheet, Edits(), now=["b" * 64])
+    assert len(told.problems) == 2 and told.edits == Edits()
+
+
+def test_names_are_learned_from_corrections():
+    told = _read(lambda text: text.replace("Cooper Nettys", "Kubernetes").replace("It restarts", "It reboots"))
+    assert edit.learned(told.changes, _sheet().lines) == ("Kubernetes", "reboots")
+
+
+# --- false starts -----------------------------------------------------------------------------------------------------
+
+
+def _slips(text: str, fillers: str, gap: int = 150) -> list[str]:
+    found = tuple(Word(word, n * (300 + gap), n * (300 + gap) + 300) for n, word in enumerate(text.split()))
+    cut = trim.slips(found, replace(RULES, fillers=fillers), fps=FPS, frames=3000)
+    return [" ".join(word.text for word in slip.words) for slip in cut]
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("the the server", ["the"]),
+        ("I I I think", ["I", "I"]),
+        ("We cut the, we cut the pauses", ["We cut the,"]),
+        ("that is very very good", []),
+        ("Stop. Stop. Now", []),
+        ("five five five", ["five", "five"]),
+        ("5 5 5", []),
+        ("row row row row row your boat", []),
+    ],
+)
+def test_false_starts_are_left_out(text, gone):
+    assert _slips(text, "gentle") == gone
+    assert _slips(text, "off") == []
+
+
+def test_gentle_takes_only_what_was_broken_off():
+    assert _slips("the the server", "gentle", gap=0) == []
+    assert _slips("the the server", "tight", gap=0) == ["the"]
+
+
+# --- as a user does it ------------------------------------------------------------------------------------------------
+
+
+def _candid(space: Path, *arguments: object, say: str = ""):
+    group = cli._Group("candid", commands={**cli.main.commands, "words": words_commands.words})
+    return CliRunner().invoke(group, list(map(str, arguments)), obj=space, input=say)
+
+
+@pytest.fixture
+def space(tmp_path) -> Path:
+    """A workspace with one take that was looked at."""
+    shelf = Shelf(tmp_path / "output" / "server")
+    with shelf.mine():
+        corrections.write(shelf, _sheet(draft=True), corrections.Obeyed((), (), Edits(), (), True, None))
+    return tmp_path
+
+
+def _change(space: Path, old: str, new: str) -> Path:
+    path = space / "output" / "server" / "edit.md"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+def test_show_and_check(space):
+    shown = _candid(space, "words", "show", "server")
+    assert shown.exit_code == 0 and "It restarts servers." in shown.output and "DRAFT" in shown.output
+    told = json.loads(_candid(space, "words", "show", "server", "--json").output)
+    assert told["draft"] is True and [line["kept"] for line in told["lines"]] == [True, True, False, True]
+    assert "Nothing would change." in _candid(space, "words", "check", "server").output
+    _change(space, "[x] 0:05.0", "[ ] 0:05.0")
+    said = _candid(space, "words", "check", "server")
+    assert said.exit_code == 0 and 'is cut: "It restarts servers."' in said.output and "draft" in said.output
+    _change(space, "here.", "here.\nAnd something nobody said")
+    answer = _candid(space, "words", "check", "server", "--json")
+    assert answer.exit_code == 1
+    told = json.loads(answer.output)
+    assert len(told["changes"]) == 1 and "Nobody says" in told["problems"][0]["says"]
+
+
+def test_edit_opens_the_editor_and_says_what_would_change(space, monkeypatch):
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    said = _candid(space, "words", "edit", "server")
+    assert said.exit_code == 1 and "export EDITOR=" in said.output
+    script = space / "editor.py"
+    script.write_text(
+        "import sys, pathlib\np = pathlib.Path(sys.argv[1])\n"
+        "p.write_text(p.read_text(encoding='utf-8').replace('Cooper Nettys', 'Kubernetes'), encoding='utf-8')\n"
+    )
+    monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
+    said = _candid(space, "words", "edit", "server")
+    assert said.exit_code == 0 and 'says "We use Kubernetes here." instead of' in said.output
+
+
+def test_learn_asks_and_puts_names_into_the_recipe(space):
+    (space / "recipes").mkdir()
+    recipe = space / "recipes" / "boom.toml"
+    recipe.write_text('# mine\ntopic = "Boom"\nvocabulary = ["Candid"]\n')
+    _change(space, "Cooper Nettys", "Kubernetes")
+    said = _candid(space, "words", "check", "server", "--learn")
+    assert said.exit_code == 1 and "-r RECIPE" in said.output
+    assert "knows" not in _candid(space, "words", "check", "server", "--learn", "-r", "boom", say="n\n").output
+    said = _candid(space, "words", "check", "server", "--learn", "-r", "boom", say="y\n")
+    assert said.exit_code == 0 and "boom knows Kubernetes" in said.output
+    assert recipe.read_text().startswith("# mine\n") and '"Candid", "Kubernetes"' in recipe.read_text()
+
+
+@pytest.mark.parametrize("take", ["nobody", "..", "a/b"])
+def test_an_unknown_take_is_answered_in_words(take, space):
+    said = _candid(space, "words", "show", take)
+    assert said.exit_code == 1 and "Nothing is known of the words" in said.output
+
+
+def test_a_file_that_is_not_utf8_is_answered_and_left_alone(space):
+    path = space / "output" / "server" / "edit.md"
+    path.write_bytes(b"title: caf\xe9\n")
+    said = _candid(space, "words", "check", "server")
+    assert said.exit_code == 1 and "not written in UTF-8" in said.output
+    assert path.read_bytes() == b"title: caf\xe9\n"
+
+
+# --- rendered ---------------------------------------------------------------------------------------------------------
+
+DEMO = product_assets() / "demo" / "demo.mp4"
+
+
+def _rendered(space: Path) -> tuple[dict, dict]:
+    said = _candid(space, "render", DEMO, "--unbranded", "--json", "--transcriber", "pocketsphinx")
+    assert said.exit_code == 0, said.output
+    take = json.loads(said.stdout)
+    return take, json.loads(Path(take["report"]).read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_one_word_corrected_makes_one_chunk_and_what_is_unticked_is_gone(tmp_path):
+    take, first = _rendered(tmp_path)
+    path = Path(take["folder"]) / "edit.md"
+    original = path.read_text(encoding="utf-8")
+    assert "DRAFT" in original and "destroy the server" in original
+    path.write_text(original.replace("destroy the server", "destroy a server"), encoding="utf-8")
+    _, second = _rendered(tmp_path)
+    assert second["chunks"] == {"made": 1, "kept": first["chunks"]["made"] - 1}
+    assert "destroy a server" in Path(take["captions"]["srt"]).read_text(encoding="utf-8").replace("\n", " ")
+    assert "destroy a server" in path.read_text(encoding="utf-8")
+    assert _rendered(tmp_path)[0]["status"] == "kept"
+    line = next(line for line in path.read_text(encoding="utf-8").splitlines() if "That was over" in line)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(line, line.replace("[x]", "[ ]")) + "Nobody said this line here\n",
+        encoding="utf-8",
+    )
+    asked = path.read_bytes()
+    _, third = _rendered(tmp_path)
+    assert third["video_seconds"] < second["video_seconds"] - 2
+    assert "That was over" not in Path(take["captions"]["srt"]).read_text(encoding="utf-8")
+    assert any("Nobody says" in note for note in third["notes"])
+    assert path.read_bytes() == asked, "where something is not clear, the file stays as it is"
