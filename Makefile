@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test quick check bench docs clean
+.PHONY: help demo test quick check bench campaign docs clean
 
 help:            ## Lists these commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -24,6 +24,9 @@ check: $(VENV)/.test   ## Lints, checks formatting and types.
 
 bench: $(VENV)/.test   ## Measures speed and memory against a bare transcode; prints a table and JSON.
 	$(BIN)/python -m tests.bench
+
+campaign: $(VENV)/.test ## Kills batches at fifty random moments; takes about half an hour.
+	CANDID_KILLS=50 $(BIN)/python -m pytest -m "" tests/test_batch_kill.py
 
 docs: $(VENV)/.core    ## Writes the printed output in the README anew.
 	$(BIN)/python -m tests.readme

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from commands import circle, people, recipes, takes, talk, topics, words
+from commands import batch, circle, people, recipes, takes, talk, topics, words
 from pipeline import __version__
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _each(groups: Sequence[tuple[str, ...]], one: Callable[[tuple[str, ...]], No
     return 1 if failed else 0
 
 
-for _group in (topics.topics, recipes.recipes, people.people, takes.submit, words.words, circle.status):
+for _group in (batch.batch, topics.topics, recipes.recipes, people.people, takes.submit, words.words, circle.status):
     main.add_command(_group)
 
 

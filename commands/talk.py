@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.errors import CandidError
+from pipeline.errors import in_words as in_words
 
 if TYPE_CHECKING:
     from pipeline.progress import Tell
@@ -78,16 +79,6 @@ def say_error(fault: CandidError, before: str = "") -> None:
     click.echo(click.style("Error: ", fg="red") + before + fault.what, err=True)
     if fault.do:
         click.echo(f"  {fault.do}", err=True)
-
-
-def in_words(fault: Exception) -> CandidError:
-    """What Candid did not foresee is still told in a sentence."""
-    if isinstance(fault, CandidError):
-        return fault
-    return CandidError(
-        f"Something went wrong that Candid did not foresee ({type(fault).__name__}: {fault}).",
-        "Run the same command again with CANDID_DEBUG=1 set, and report what it prints.",
-    )
 
 
 def printable(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import textwrap
 from collections.abc import Iterator
@@ -109,20 +110,29 @@ def _logo(folder: Path, name: str) -> Path:
     path = folder / name
     _inside(folder, path, f"logo {name!r}")
     try:
-        if path.stat().st_size > _LARGEST_LOGO:
+        found = path.stat()
+        if found.st_size > _LARGEST_LOGO:
             raise RecipeError(f"The logo {name!r} is larger than 20 MB.", "Export it at 1000 pixels a side or less.")
-        with catch_warnings(action="ignore"), Image.open(path) as picture:  # the size is judged here
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise RecipeError(
-                    f"The logo {name!r} has {picture.width}x{picture.height} pixels, which is too large.",
-                    "Export it at 1000 pixels a side or less.",
-                )
-            picture.load()  # only what can be decoded to its end can be drawn
+        _decoded(path, name, found.st_size, found.st_mtime_ns)
     except FileNotFoundError as fault:
         raise RecipeError(f"The logo {name!r} is not in {folder}.", "Copy it there, or leave out the line.") from fault
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
         raise RecipeError(f"The logo {name!r} is no picture that can be read.", "Export it as PNG.") from fault
     return path
+
+
+@functools.lru_cache(maxsize=64)
+def _decoded(path: Path, name: str, size: int, modified: int) -> None:
+    """Decodes a logo, once for each state of its file: a batch loads the brand for every take."""
+    from PIL import Image
+
+    with catch_warnings(action="ignore"), Image.open(path) as picture:  # the size is judged here
+        if picture.width * picture.height > _MOST_PIXELS:
+            raise RecipeError(
+                f"The logo {name!r} has {picture.width}x{picture.height} pixels, which is too large.",
+                "Export it at 1000 pixels a side or less.",
+            )
+        picture.load()  # only what can be decoded to its end can be drawn
 
 
 def _fonts(folder: Path) -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ CandidError
 ├── WorkspaceError   a folder or file of the workspace cannot be read or written (rights, disk full)
 ├── RecipeError      a recipe, person or brand file is wrong
 ├── TranscriberError an engine or its model is missing or failed
+├── BatchError       many takes at once cannot begin or go on (a manifest, an engine or its workers)
 ├── BoardError       the board of topics cannot be used, or refuses what was asked
 ├── FFmpegError      ffmpeg failed; carries the last lines it said
 └── LimitError       reading or encoding took more time or memory than a sane clip needs
@@ -55,3 +56,17 @@ class LimitError(CandidError):
 
 class BoardError(CandidError):
     """The board of topics cannot be used, or refuses what was asked."""
+
+
+class BatchError(CandidError):
+    """Many takes at once cannot begin or go on: the manifest, the engine or one of its workers is not fit for it."""
+
+
+def in_words(fault: BaseException) -> CandidError:
+    """What Candid did not foresee is still told in a sentence."""
+    if isinstance(fault, CandidError):
+        return fault
+    return CandidError(
+        f"Something went wrong that Candid did not foresee ({type(fault).__name__}: {fault}).",
+        "Run the same command again with CANDID_DEBUG=1 set, and report what it prints.",
+    )

@@ -37,15 +37,30 @@ def processes(count: int = 1) -> Iterator[Executor]:
     spawn = multiprocessing.get_context("spawn")
     pool = _Pool(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(),))
     try:
-        with _deaf():
-            for _ in range(count):  # each finds no process idle and starts one
-                pool.submit(_nothing)
+        _start(pool, count)
         yield pool
     except BaseException:
-        _kill(pool)
+        kill(pool)
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def crew(count: int) -> ProcessPoolExecutor:
+    """A pool of processes that each make whole takes: without limits of their own, since what they start has them.
+
+    They never hear Ctrl-C, and die with the thread that opened the pool. End it with `kill`, or by its `shutdown`.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_follow, initargs=(os.getpid(),))
+    _start(pool, count)
+    return pool
+
+
+def _start(pool: Executor, count: int) -> None:
+    with _deaf():
+        for _ in range(count):  # each finds no process idle and starts one
+            pool.submit(_nothing)
 
 
 def call(pool: Executor, seconds: float, task: Callable[..., T], *arguments: object, **options: object) -> T:
@@ -58,7 +73,7 @@ def result(pool: Executor, job: Future[T], seconds: float) -> T:
     try:
         return job.result(timeout=seconds)
     except TimeoutError as fault:
-        _kill(pool)
+        kill(pool)
         raise LimitError(
             f"Reading this clip took longer than {seconds:.0f} seconds and was stopped.",
             "If it plays elsewhere, re-export it as MP4 and try again.",
@@ -102,7 +117,8 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _kill(pool: Executor) -> None:
+def kill(pool: Executor) -> None:
+    """Ends the processes of a pool at once."""
     for process in list((getattr(pool, "_processes", None) or {}).values()):
         process.kill()
 
@@ -110,7 +126,6 @@ def _kill(pool: Executor) -> None:
 def _confine(parent: int) -> None:
     """Sets the limits in a new process; what a system lacks is left out."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     try:
         import resource
 
@@ -119,6 +134,11 @@ def _confine(parent: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, ValueError, OSError):
         pass
+    _follow(parent)
+
+
+def _follow(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     _die_with(parent)
 
 

@@ -125,8 +125,9 @@ def kept(shelf: Shelf, causes: object) -> Made | None:
     report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
     if not all(shelf.untouched(name) for name in report["files"]):
         return None
-    if fingerprint(shelf.path(_EDIT).read_text(encoding="utf-8")) != report["edit"]:
-        return None  # a dry run obeyed it, and rendered nothing
+    sheet = shelf.path(_EDIT)
+    if not sheet.is_file() or fingerprint(sheet.read_text(encoding="utf-8")) != report.get("edit"):
+        return None  # a dry run obeyed it and rendered nothing, or somebody took it away
     videos = {name: shelf.path(f"{name}.mp4") for name in report["variants"]}
     return Made("kept", shelf.folder, videos, report)
 

@@ -124,6 +124,26 @@ class Shelf:
                 "Mend it, or delete it to have it made anew.",
             ) from fault
 
+    def note(self, name: str, value: object | None) -> None:
+        """Leaves a small JSON value for other processes, whole or not at all; None takes it away.
+
+        It is not flushed to disk: nothing depends on it.
+        """
+        if value is None:
+            self.path(name).unlink(missing_ok=True)
+            return
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            draft = self.path(f"{name}-{os.getpid()}")
+            draft.write_text(json.dumps(value), encoding="utf-8")
+            draft.replace(self.path(name))
+
+    def noted(self, name: str) -> Any:
+        """The value that `note` left; None where there is none."""
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self.path(name).read_text(encoding="utf-8"))
+        return None
+
     def forget(self) -> None:
         """Has everything made anew, but for what was corrected by hand.
 

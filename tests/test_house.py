@@ -33,6 +33,8 @@ FLOORS: list[set[str]] = [
     {"make"},
     {"orders"},
     {"circle"},
+    {"engines"},
+    {"batch"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {

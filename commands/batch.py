@@ -1,0 +1,218 @@
+"""candid batch: many takes at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands import talk
+from pipeline.errors import CandidError
+
+if TYPE_CHECKING:
+    from pipeline.batch import Job, Source, Told
+    from pipeline.workspace import Workspace
+
+_SECONDS_BETWEEN_LOOKS = 2.0
+
+
+def _count(context: click.Context, option: click.Parameter, said: str) -> int | None:
+    """A number of takes; None for `auto`."""
+    if said == "auto":
+        return None
+    if not said.isdecimal() or not 1 <= int(said) <= 1000:
+        raise click.BadParameter(f"{said!r} is neither a number of takes nor auto.", context, option)
+    return int(said)
+
+
+@click.command()
+@click.argument("source", required=False, metavar="[DIR|MANIFEST.csv]", type=click.Path(path_type=Path))
+@click.option(
+    "-j",
+    "at_once",
+    default="auto",
+    metavar="N|auto",
+    callback=_count,
+    show_default=True,
+    help="How many takes at once, on this machine.",
+)
+@click.option("--engine", default="local", show_default=True, help="local, or dask:ADDRESS (of a scheduler).")
+@click.option("-r", "--recipe", "recipe_name", help="The recipe of clips that name none: a name in recipes/.")
+@click.option("--as", "person_id", help="Who speaks in clips that name nobody: a name in assets/people/.")
+@click.option("--retry-failed", is_flag=True, help="Also make those that failed before and have not changed.")
+@click.option("--watch", is_flag=True, help="Keep looking at the folder for new clips, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a take, each on a line.")
+@click.pass_obj
+def batch(
+    named: Path | None,
+    source: Path | None,
+    at_once: int | None,
+    engine: str,
+    recipe_name: str | None,
+    person_id: str | None,
+    retry_failed: bool,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Makes all takes that wait; or the clips of a folder; or those of a manifest (CSV: clip,recipe,person).
+
+    A take that fails does not stop the others. Stop it with Ctrl-C: the same command goes on from there.
+    """
+    from pipeline import batch as batches
+    from pipeline import engines, orders
+
+    if watch and (source is None or not source.is_dir()):
+        raise click.UsageError("--watch needs a folder to look at.")
+    if at_once and engine != "local":
+        raise click.UsageError("-j counts the takes on this machine; a cluster makes one on each of its workers.")
+    space = talk.workspace(named)
+    wanted = orders.Wanted(recipe_name or "", person_id or "")
+    if recipe_name or person_id:
+        orders.settle(space, wanted)  # what is wrong there is said once, not for every clip
+    jobs, total = _jobs(space, source, batches.Job(space.root, (), wanted, retry=retry_failed), watch)
+    places = engines.choose(engine, at_once, space.output)
+    with (
+        _polite(),
+        _shown(space, total) as display,
+        contextlib.closing(batches.run(jobs, places, tick=display.tick)) as outcomes,
+    ):
+        for told in outcomes:
+            display.done(told)
+            _say(told, as_json)
+    _say_summary(display.counts, as_json)
+    sys.exit(1 if display.counts["failed"] else 0)
+
+
+def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple[Source, int | None]:
+    """The jobs, and how many there are where that is known."""
+    from dataclasses import replace
+
+    from pipeline import batch as batches
+
+    def named(name: object) -> Job:
+        return replace(job, names=(str(name),))
+
+    if source is None:
+        takes = batches.handed_in(space)
+        return map(named, takes), len(takes)
+    if watch:
+        found = batches.watched(lambda: batches.in_folder(source), _SECONDS_BETWEEN_LOOKS)
+        return (None if path is None else named(path) for path in found), None
+    if source.is_dir():
+        clips = batches.in_folder(source)
+        return map(named, clips), len(clips)
+    if source.suffix.lower() != ".csv":
+        raise click.UsageError(f"{source} is neither a folder nor a manifest (a .csv file).")
+    return batches.in_manifest(source, job), sum(1 for _ in batches.in_manifest(source, job))
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _polite() -> Iterator[None]:
+    """The first Ctrl-C says so and ends what runs, the second ends at once."""
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, second)
+        click.echo("\nStopping. Once more Ctrl-C stops at once.", err=True)
+        raise KeyboardInterrupt
+
+    def second(*_: object) -> None:
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# --- words for people -------------------------------------------------------------------------------------------------
+
+
+class _Display:
+    """Bars on standard error for the takes in flight and for all of them; silent where nobody watches."""
+
+    def __init__(self, bars: Any, progress_of: Callable[[str], tuple[str, float] | None], total: int | None) -> None:
+        self.counts: Counter[str] = Counter()
+        self._bars = bars
+        self._progress_of = progress_of
+        self._total = total
+        self._all = bars.add_task("all takes", total=total, left="")
+        self._shown: dict[str, Any] = {}
+        self._began = time.monotonic()
+
+    def tick(self, takes: Sequence[str]) -> None:
+        """Shows how far the takes in flight are."""
+        if self._bars.disable:
+            return
+        for take in [take for take in self._shown if take not in takes]:
+            self._bars.remove_task(self._shown.pop(take))
+        parts = 0.0
+        for take in takes:
+            if found := self._progress_of(take):
+                step, done = found
+                if take not in self._shown:
+                    self._shown[take] = self._bars.add_task("", total=1.0, left="")
+                self._bars.update(self._shown[take], description=f"{take} {step}", completed=done)
+                parts += done if step == "rendering" else 0.0
+        self._bars.update(self._all, completed=self.counts.total() + parts, left=self._left(parts))
+
+    def done(self, told: Told) -> None:
+        self.counts[told["status"]] += 1
+
+    def _left(self, parts: float) -> str:
+        """The time left for all. What lay ready took none, so it does not count."""
+        made = self.counts["made"] + parts
+        if self._total is None or made < 0.5:
+            return ""
+        seconds = (time.monotonic() - self._began) / made * (self._total - self.counts.total() - parts)
+        return f"{int(seconds) // 60}:{int(seconds) % 60:02} left"
+
+
+@contextlib.contextmanager
+def _shown(space: Workspace, total: int | None) -> Iterator[_Display]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    from pipeline import batch as batches
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe stays there
+    ) as bars:
+        yield _Display(bars, lambda take: batches.progress_of(space, take), total)
+
+
+def _say(told: Told, as_json: bool) -> None:
+    """One line a take. What lay ready is only counted, in words."""
+    if as_json:
+        click.echo(json.dumps(told, default=str))
+    elif told["status"] == "failed":
+        name = told["take"] or talk.printable(Path(told["clip"]))
+        talk.say_error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: ")
+    elif told["status"] == "made":
+        found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
+        click.echo(f"{told['take']}: {found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s")
+
+
+def _say_summary(counts: Counter[str], as_json: bool) -> None:
+    told = f"{counts['made']} made, {counts['kept']} lay ready, {counts['failed']} failed."
+    if counts["failed"]:
+        told += " Those that failed are passed over until they change, or with --retry-failed."
+    click.echo(told, err=as_json)

@@ -1,0 +1,424 @@
+"""Many takes at once: one loop over a concurrent.futures.Executor, a pool of processes here or a cluster there.
+
+A take is handed in at least once; its lock and its chunks, which are named by what they are made of, make it once. A
+take that lies ready is never handed in. What a take came to is the object that `--json` promises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline import circle, media, orders, report, takes, transcribers
+from pipeline.engines import Engine
+from pipeline.errors import BatchError, CandidError, WorkspaceError, in_words
+from pipeline.make import Order, make
+from pipeline.orders import Wanted
+from pipeline.shelf import Shelf, fingerprint
+from pipeline.workspace import Workspace
+
+Told = dict[str, Any]  # what a take came to: the object that `--json` promises
+
+PROGRESS = ".progress"  # on a take's shelf while it is made: the step, and how much of it is done (0..1)
+_FAILED = ".failed"  # on a take's shelf: why it failed, and what was known then
+_HELD = "held"  # the status of a take that another process is making
+_CLIPS = frozenset(
+    (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv")
+)
+_COLUMNS = ("clip", "recipe", "person")
+
+_TRIES = 3  # of a take that may be what ends its worker
+_TICK = 1.0  # seconds between two looks at what is in flight
+_HELD_FOR = 2.0  # seconds until a take that another process makes is looked at again
+_A_NOTE = 0.5  # seconds between two notes of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A take to be made: small, and all that a worker elsewhere needs.
+
+    `names` are words of the command line (a clip, a take that was handed in). Its errors begin with `where`. `retry`
+    makes it again where it failed before.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    wanted: Wanted
+    where: str = ""
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a job is: the name of its take, and what there is to tell where nothing has to be made."""
+
+    take: str
+    told: Told | None = None
+
+
+Source = Iterable[Job | Told | None]  # Told: could not become a job. None: nothing now, more may come.
+
+
+# --- one take ---------------------------------------------------------------------------------------------------------
+
+
+def look(job: Job) -> Seen:
+    """Whether a take lies ready, or failed before for the same causes. As cheap as reading a few small files."""
+    try:
+        asked, shelf = _ordered(job)
+        causes = _causes(asked)
+        if lying := report.kept(shelf, causes):
+            return Seen(asked.take, lying.promised(asked.clips, asked.take))
+        before = shelf.noted(_FAILED)
+        if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not job.retry:
+            return Seen(asked.take, _failed(job, CandidError(before["what"], before["do"]), asked.take))
+        return Seen(asked.take)
+    except Exception as fault:
+        return Seen("", _failed(job, fault))
+
+
+def work(job: Job) -> Told:
+    """Makes one take; runs in a worker. Never raises: a failure is told, and remembered on the shelf."""
+    try:
+        asked, lying = _ordered(job)
+    except Exception as fault:
+        return _failed(job, fault)
+    shelf = _Impatient(lying.folder)
+    progress = Progress(shelf)
+    try:
+        made = make(asked, shelf, progress.tell)
+    except _HeldElsewhere:
+        return {"take": asked.take, "status": _HELD}
+    except Exception as fault:
+        _remember(asked, shelf, in_words(fault))
+        return _failed(job, fault, asked.take)
+    finally:
+        progress.end()
+    shelf.note(_FAILED, None)
+    return made.promised(asked.clips, asked.take)
+
+
+def _ordered(job: Job) -> tuple[Order, Shelf]:
+    return orders.order(Workspace(job.root), job.names, job.wanted)
+
+
+def _causes(asked: Order) -> list[Any]:
+    return report.causes(asked, transcribers.choose(asked.transcriber, asked.recipe.language))
+
+
+def _grounds(causes: list[Any], shelf: Shelf) -> str:
+    """What a failure rests on. Where any of it changes, also by hand on the shelf, another try is worth it."""
+    by_hand = [path for path in (shelf.path("edit.md"), *sorted(shelf.folder.glob("words*.json"))) if path.exists()]
+    return fingerprint([causes, [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in by_hand]])
+
+
+def _failed(job: Job, fault: BaseException, take: str = "") -> Told:
+    words = in_words(fault)
+    clips = [Path(name).absolute() for name in job.names]
+    if take:  # then the words of the command line have been understood
+        clips = list(Workspace(job.root).clips(job.names[0])) if len(job.names) == 1 else clips
+    return report.failed(clips, CandidError(job.where + words.what, words.do)) | {"take": take or None}
+
+
+def _remember(asked: Order, shelf: Shelf, fault: CandidError) -> None:
+    """So that the next batch passes over it. What is wrong with the machine is not held against the take."""
+    if isinstance(fault, WorkspaceError):
+        return
+    with contextlib.suppress(CandidError, OSError):
+        shelf.note(_FAILED, {"causes": _grounds(_causes(asked), shelf), "what": fault.what, "do": fault.do})
+
+
+class _HeldElsewhere(Exception):  # noqa: N818 - not an error: somebody else is making it
+    """Another process holds the take."""
+
+
+class _Impatient(Shelf):
+    """A shelf that does not wait for another process: there are other takes to be made meanwhile."""
+
+    @contextlib.contextmanager
+    def mine(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        def leave() -> None:
+            raise _HeldElsewhere
+
+        with super().mine(leave):
+            yield
+
+
+class Progress:
+    """Leaves on the shelf how far a take is, at most twice a second; told from several threads."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._last = 0.0
+        self._lock = threading.Lock()
+
+    def tell(self, step: str, done: float) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if self._last and now - self._last < _A_NOTE:
+                return
+            self._last = now
+            with contextlib.suppress(OSError, CandidError):  # nobody's video fails for it
+                self._shelf.note(PROGRESS, {"step": step, "done": round(done, 4), "at": time.time()})
+
+    def end(self) -> None:
+        """Takes it away, unless it is another process's."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._last:
+                self._shelf.note(PROGRESS, None)
+
+
+# --- many takes -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A job on its way: how often it may have ended its worker, and when to look at it again."""
+
+    job: Job
+    take: str = ""
+    lost: int = 0
+    due: float = 0.0
+
+    @property
+    def alone(self) -> bool:
+        """Twice is suspicious: the third time nobody else is in flight, so that nobody else is blamed."""
+        return self.lost == _TRIES - 1
+
+
+def run(
+    jobs: Source,
+    engine: Engine,
+    *,
+    task: Callable[[Job], Told] = work,
+    look: Callable[[Job], Seen] = look,
+    tick: Callable[[Sequence[str]], object] = lambda takes: None,
+) -> Generator[Told, None, None]:
+    """What each job came to, as it is done. A take that fails or ends its worker does not stop the others.
+
+    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on.
+    """
+    try:
+        yield from _Loop(iter(jobs), engine, task, look, tick).all()
+    finally:
+        engine.close()
+
+
+class _Loop:
+    def __init__(
+        self,
+        jobs: Iterator[Job | Told | None],
+        engine: Engine,
+        task: Callable[[Job], Told],
+        look: Callable[[Job], Seen],
+        tick: Callable[[Sequence[str]], object],
+    ) -> None:
+        self._jobs = jobs
+        self._engine = engine
+        self._task, self._look, self._tick = task, look, tick
+        self._executor = engine.open()
+        self._flying: dict[Future[Told], _Flight] = {}
+        self._again = deque[_Flight]()
+        self._suspects = deque[_Flight]()  # for the end: one at a time
+        self._held = deque[_Flight]()  # for the end: others are making them
+        self._ended = False
+
+    def all(self) -> Iterator[Told]:
+        while True:
+            yield from self._fill()
+            self._tick([flight.take for flight in self._flying.values()])
+            if self._flying:
+                yield from self._landed()
+            elif self._ended and not (self._again or self._suspects or self._held):
+                return
+            else:
+                time.sleep(_TICK / 2)
+
+    def _fill(self) -> Iterator[Told]:
+        """Hands in takes until the window is full. What lies ready is told at once."""
+        while len(self._flying) < self._engine.window and not any(each.alone for each in self._flying.values()):
+            item = self._next()
+            if item is None:
+                return
+            if isinstance(item, dict):
+                yield item
+                continue
+            seen = self._look(item.job)
+            item.take = seen.take
+            if seen.told is not None:
+                yield seen.told
+            else:
+                yield from self._hand_in(item)
+
+    def _next(self) -> _Flight | Told | None:
+        """What comes next; None for nothing now. New takes come first, those that need patience last."""
+        if self._again:
+            return self._again.popleft()
+        item = self._new()
+        if isinstance(item, Job):
+            return _Flight(item)
+        if item is not None:
+            return item
+        if self._suspects:
+            return None if self._flying else self._suspects.popleft()
+        if self._held and self._held[0].due <= time.monotonic():
+            return self._held.popleft()
+        return None
+
+    def _new(self) -> Job | Told | None:
+        try:
+            return next(self._jobs)
+        except StopIteration:
+            self._ended = True
+            return None
+
+    def _hand_in(self, flight: _Flight) -> Iterator[Told]:
+        try:
+            self._flying[self._executor.submit(self._task, flight.job)] = flight
+        except BrokenExecutor:  # an idle worker ended
+            self._again.append(flight)
+            yield from self._reopen()
+
+    def _landed(self) -> Iterator[Told]:
+        """Waits a moment for takes that are done. Where the executor is lost, all others are handed in again."""
+        wait(self._flying, timeout=_TICK, return_when=FIRST_COMPLETED)
+        lost = {future for future in self._flying if self._engine.lost(future)}
+        for future in [future for future in self._flying if future.done() and future not in lost]:
+            yield from self._told(future, self._flying.pop(future))
+        if lost:
+            yield from self._reopen()
+
+    def _told(self, future: Future[Told], flight: _Flight) -> Iterator[Told]:
+        fault = future.exception()
+        if isinstance(fault, BatchError):
+            raise fault
+        if fault is not None:
+            yield _give_up(flight) if self._engine.guilty(future) else _failed(flight.job, fault, flight.take)
+        elif future.result()["status"] == _HELD:
+            self._held.append(replace(flight, due=time.monotonic() + _HELD_FOR))
+        else:
+            yield future.result()
+
+    def _reopen(self) -> Iterator[Told]:
+        flying, self._flying = self._flying, {}
+        for future, flight in flying.items():
+            flight.lost += self._engine.guilty(future)
+            if flight.lost >= _TRIES:
+                yield _give_up(flight)
+            else:
+                (self._suspects if flight.alone else self._again).append(flight)
+        self._executor = self._engine.open()
+
+
+def _give_up(flight: _Flight) -> Told:
+    fault = CandidError(
+        "Each worker that made this take ended with it: it was killed, or ran out of memory.",
+        "Look at the clip alone with candid render, or try it again with candid batch --retry-failed.",
+    )
+    with contextlib.suppress(Exception):
+        asked, shelf = _ordered(flight.job)
+        _remember(asked, shelf, fault)
+    return _failed(flight.job, fault, flight.take)
+
+
+# --- which takes ------------------------------------------------------------------------------------------------------
+
+
+def handed_in(space: Workspace) -> tuple[str, ...]:
+    """The takes that were handed in and wait. What is approved stays as it is: the approval is of exactly that file."""
+    waiting = ("recorded", "made")  # "made" is looked at: its recipe may have changed
+    return tuple(take.id for take in takes.listed(space.takes) if circle.state_of(space, take) in waiting)
+
+
+def in_folder(folder: Path) -> tuple[Path, ...]:
+    """The clips in a folder by their names. BatchError where it cannot be read."""
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in _CLIPS and path.is_file()]
+    except OSError as fault:
+        raise BatchError(f"The folder {folder} cannot be read: {fault.strerror}.", "") from fault
+    return tuple(sorted(path.absolute() for path in found if not path.name.startswith(".")))
+
+
+def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Path | None]:
+    """New and changed clips without end, each once it is whole: unchanged in two looks, `seconds` apart.
+
+    None where there is nothing now.
+    """
+    before: dict[Path, tuple[int, int]] = {}
+    given: dict[Path, tuple[int, int]] = {}
+    while True:
+        now = {}
+        for path in clips():
+            with contextlib.suppress(CandidError):
+                now[path] = media.signature(path)
+        for path, signature in now.items():
+            if before.get(path) == signature != given.get(path):
+                given[path] = signature
+                yield path
+        before = now
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            yield None
+
+
+def in_manifest(path: Path, job: Job) -> Iterator[Job | Told]:
+    """The rows of a CSV file with the columns clip, recipe and person; `job` is what an empty cell means.
+
+    Clips are named as seen from the manifest's folder. A wrong row is told, with its number, in place of a job.
+    BatchError where the file is no manifest.
+    """
+    rows = _rows(path)
+    titles = [title.strip().lower() for title in next(rows, [])]
+    if "clip" not in titles or len(set(titles)) < len(titles) or not set(titles) <= set(_COLUMNS):
+        raise BatchError(
+            f"{path.name} does not begin with the names of its columns.",
+            "Its first line is: clip,recipe,person (the last two may be left out).",
+        )
+    named: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        of_row = replace(job, names=(row[0],), where=f"Row {number} of {path.name}: ")
+        if len(row) > len(titles):
+            yield _failed(of_row, CandidError(f"It has {len(row)} cells, and there are {len(titles)} columns."))
+            continue
+        cells = dict(zip(titles, (cell.strip() for cell in row), strict=False))
+        if not cells["clip"]:
+            yield _failed(of_row, CandidError("It names no clip."))
+            continue
+        clip = os.path.normpath(path.absolute().parent / cells["clip"])
+        first = named.setdefault(clip, number)
+        of_row = replace(of_row, names=(clip,), wanted=_wanted(job.wanted, cells))
+        if first != number:
+            yield _failed(of_row, CandidError(f"It names the same clip as row {first}.", "Leave one of them out."))
+        else:
+            yield of_row
+
+
+def _wanted(wanted: Wanted, cells: dict[str, str]) -> Wanted:
+    return replace(wanted, recipe=cells.get("recipe") or wanted.recipe, person=cells.get("person") or wanted.person)
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from csv.reader(file)
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise BatchError(f"{path.name} cannot be read as CSV: {fault}.", "Save it as CSV, in UTF-8.") from fault
+
+
+def progress_of(space: Workspace, take: str) -> tuple[str, float] | None:
+    """The step that a take is at and how much of it is done (0..1), while it is made; else None."""
+    noted = Shelf(space.output / take).noted(PROGRESS) if take else None
+    if not isinstance(noted, dict) or not isinstance(noted.get("done"), int | float):
+        return None
+    return str(noted.get("step", "")), float(noted["done"])

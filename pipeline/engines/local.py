@@ -1,0 +1,71 @@
+"""A pool of processes on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pipeline import limits
+
+_A_TAKE = 300 << 20  # bytes of memory, beside its encoders
+_AN_ENCODER = 200 << 20
+_MOST_ENCODERS = 16  # of one take
+_MOST_AT_ONCE = 8
+
+
+class Engine:
+    """`count` takes at once. A process that is killed breaks the whole pool, so a new one is opened."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.window = count + 1  # one waits ready, so that no process is idle
+        self._pool: ProcessPoolExecutor | None = None
+
+    def open(self) -> Executor:
+        self.close()
+        self._pool = limits.crew(self.count)
+        return self._pool
+
+    def lost(self, outcome: Future[Any]) -> bool:
+        return outcome.done() and isinstance(outcome.exception(), BrokenExecutor)
+
+    def guilty(self, outcome: Future[Any]) -> bool:
+        """Nobody knows whose process it was that ended: all that were handed in may be."""
+        return not outcome.done() or isinstance(outcome.exception(), BrokenExecutor)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            limits.kill(self._pool)
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def fitting() -> int:
+    """How many takes at once fit this machine."""
+    return at_once(os.cpu_count() or 1, _free_memory())
+
+
+def at_once(cores: int, free: int) -> int:
+    """How many takes at once fit into so many cores and bytes of memory.
+
+    A take encodes on all cores by itself, but listens and joins on one: a second take fills that gap, more are of use
+    where there are many cores.
+    """
+    each = _A_TAKE + _AN_ENCODER * min(cores, _MOST_ENCODERS)
+    return max(1, min(max(2, cores // 4), _MOST_AT_ONCE, free // each))
+
+
+def _free_memory() -> int:
+    """Bytes that can be had without swapping, within the limit of a container; 4 GiB where the system does not say."""
+    free = 4 << 30
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        group = Path("/sys/fs/cgroup")
+        most, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        free = min(free, max(0, most - used))
+    return free

@@ -1,0 +1,466 @@
+"""Many takes: none is lost, none stops the others, what lies ready costs little, and the memory stays what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import batch, orders, report, takes, transcribers
+from pipeline.batch import Job, Progress, Seen
+from pipeline.engines import choose, local
+from pipeline.errors import BatchError, ClipError, WorkspaceError
+from pipeline.model import Person, Recipe
+from pipeline.orders import Wanted
+from pipeline.shelf import Shelf, fingerprint
+from pipeline.workspace import Workspace
+from tests.clips import HOPELESS, ordinary
+from tests.conftest import ROOT
+
+# --- doubles: what stands in for looking at a take, and for making one ------------------------------------------------
+
+
+def job(name: object, root: Path = Path("/")) -> Job:
+    return Job(root, (str(name),), Wanted())
+
+
+def unseen(each: Job) -> Seen:
+    return Seen(each.names[0])
+
+
+def done(each: Job) -> batch.Told:
+    return {"take": each.names[0], "status": "made"}
+
+
+def counted(each: Job) -> batch.Told:
+    """Leaves a line for each time that it is made."""
+    with (each.root / each.names[0]).open("a") as file:
+        file.write("begun\n")
+    time.sleep(0.05)
+    return done(each)
+
+
+def deadly(each: Job) -> batch.Told:
+    """Ends its worker where its name says so: always, or the first time."""
+    told = counted(each)
+    times = len((each.root / each.names[0]).read_text().splitlines())
+    if "always" in each.names[0] or ("once" in each.names[0] and times == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return told
+
+
+def faulty(each: Job) -> batch.Told:
+    if each.names[0] == "bad":
+        raise ZeroDivisionError("nobody foresaw it")
+    return done(each)
+
+
+def held_once(each: Job) -> batch.Told:
+    told = counted(each)
+    first = len((each.root / each.names[0]).read_text().splitlines()) == 1
+    return {**told, "status": "held"} if "held" in each.names[0] and first else told
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_ten_thousand_takes_run_through_in_constant_memory():
+    handed_in = told = most = 0
+
+    def jobs() -> Iterator[Job]:
+        nonlocal handed_in
+        for number in range(10_000):
+            handed_in += 1
+            yield job(f"take-{number}")
+
+    sizes = {}
+    tracemalloc.start()
+    try:
+        engine = local.Engine(2)
+        for each in batch.run(jobs(), engine, task=done, look=unseen):
+            told += 1
+            most = max(most, handed_in - told)
+            assert each["status"] == "made"
+            if told in (1000, 9900):
+                sizes[told] = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert told == handed_in == 10_000
+    assert most <= engine.window
+    assert sizes[9900] - sizes[1000] < 100_000  # bytes; eleven for each take
+
+
+def test_what_lies_ready_is_not_handed_in():
+    def look(each: Job) -> Seen:
+        ready = each.names[0] != "new"
+        return Seen(each.names[0], {"take": each.names[0], "status": "kept"} if ready else None)
+
+    jobs = [job("old"), job("new"), job("older")]
+    told = list(batch.run(jobs, local.Engine(1), task=done, look=look))
+    assert Counter(each["status"] for each in told) == {"kept": 2, "made": 1}
+
+
+def test_a_take_that_ends_its_worker_is_told_in_words_and_stops_nobody(tmp_path):
+    names = ["a", "dies-always", "b", "dies-once", "c", "also-always", "d", "e", "f"]
+    told = list(batch.run([job(name, tmp_path) for name in names], local.Engine(2), task=deadly, look=unseen))
+    assert sorted(each["take"] for each in told) == sorted(names), "each is told once"
+    failed = {each["take"]: each["error"]["what"] for each in told if each["status"] == "failed"}
+    assert set(failed) == {"dies-always", "also-always"}
+    assert "ended with it" in failed["dies-always"]
+    tried = {name: len((tmp_path / name).read_text().splitlines()) for name in names}
+    assert max(tried.values()) <= 3
+
+
+def test_what_nobody_foresaw_fails_one_take():
+    told = list(batch.run([job("a"), job("bad"), job("b")], local.Engine(1), task=faulty, look=unseen))
+    by_take = {each["take"]: each for each in told}
+    assert by_take["a"]["status"] == by_take["b"]["status"] == "made"
+    assert "ZeroDivisionError: nobody foresaw it" in by_take["bad"]["error"]["what"]
+    assert by_take["bad"]["error"]["do"]
+
+
+def test_a_take_that_another_process_makes_comes_last(tmp_path):
+    jobs = [job(name, tmp_path) for name in ("held", "a", "b", "c", "d")]
+    told = [each["take"] for each in batch.run(jobs, local.Engine(1), task=held_once, look=unseen)]
+    assert told == ["a", "b", "c", "d", "held"]
+
+
+def test_a_source_that_has_nothing_now_is_asked_again():
+    source = iter([None, job("a"), None, None, {"take": None, "status": "failed"}, job("b"), None])
+    assert [each["take"] for each in batch.run(source, local.Engine(1), task=done, look=unseen)] == ["a", None, "b"]
+
+
+def test_leaving_the_loop_ends_the_workers(tmp_path):
+    outcomes = batch.run((job(n, tmp_path) for n in range(100)), local.Engine(2), task=counted, look=unseen)
+    next(outcomes)
+    workers = _children()
+    assert len(workers) >= 2
+    outcomes.close()
+    assert [pid for pid in workers if pid in _children()] == []
+
+
+def _children() -> list[int]:
+    """This process's children but the resource tracker, which stays."""
+    found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in found if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+# --- one take ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bad(tmp_path) -> Job:
+    """A clip that is none, though only its making finds that out."""
+    return Job(tmp_path / "space", (str(HOPELESS["text"](tmp_path)),), Wanted())
+
+
+def test_a_failure_is_remembered_until_something_changes(bad):
+    assert batch.look(bad) == Seen("clip")
+    told = batch.work(bad)
+    assert told["status"] == "failed" and told["take"] == "clip" and "clip.mp4" in told["error"]["what"]
+    assert batch.look(bad).told == told
+    retry = Job(bad.root, bad.names, bad.wanted, retry=True)
+    assert batch.look(retry).told is None
+    (bad.root / "output" / "clip" / "edit.md").write_text("corrected by hand")
+    assert batch.look(bad).told is None
+    (bad.root / "output" / "clip" / "edit.md").unlink()
+    assert batch.look(bad).told == told
+    os.utime(bad.names[0], (1, 1))
+    assert batch.look(bad).told is None, "another date is another clip"
+
+
+def test_another_recipe_is_another_try(bad):
+    batch.work(bad)
+    assert batch.look(bad).told is not None
+    assert batch.look(Job(bad.root, bad.names, Wanted(settings={"branded": False}))).told is None
+
+
+def test_what_is_wrong_with_the_machine_is_not_held_against_the_take(bad, monkeypatch):
+    monkeypatch.setattr(batch, "make", _raising(WorkspaceError("The disk is full.", "Free some space.")))
+    assert batch.work(bad)["error"]["what"] == "The disk is full."
+    assert batch.look(bad).told is None
+    monkeypatch.setattr(batch, "make", _raising(ClipError("It is broken.", "Record it again.")))
+    batch.work(bad)
+    assert batch.look(bad).told["error"] == {"what": "It is broken.", "do": "Record it again."}
+
+
+def _raising(fault: Exception):
+    def make(*_: object, **__: object) -> None:
+        raise fault
+
+    return make
+
+
+def test_a_job_that_makes_no_sense_fails_before_anything_starts(tmp_path):
+    wrong = Job(tmp_path, ("nothing.mp4",), Wanted(), where="Row 7 of list.csv: ")
+    for told in (batch.look(wrong).told, batch.work(wrong)):
+        assert told["status"] == "failed"
+        assert told["error"]["what"].startswith("Row 7 of list.csv: There is no file nothing.mp4")
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_take_that_is_held_is_left_at_once_and_untouched(tmp_path):
+    clip = ordinary(tmp_path)
+    each = Job(tmp_path / "space", (str(clip),), Wanted())
+    shelf = Shelf(tmp_path / "space" / "output" / "clip")
+    with shelf.mine():
+        Progress(shelf).tell("rendering", 0.5)
+        began = time.monotonic()
+        assert batch.work(each) == {"take": "clip", "status": "held"}
+        assert time.monotonic() - began < 2
+        assert shelf.work.exists() and batch.progress_of(Workspace(each.root), "clip") == ("rendering", 0.5)
+    assert not shelf.path(".failed").exists()
+
+
+def test_progress_is_noted_at_most_twice_a_second_and_taken_away(tmp_path):
+    shelf = Shelf(tmp_path)
+    progress = Progress(shelf)
+    notes, began = set(), time.monotonic()
+    while time.monotonic() - began < 1.2:
+        progress.tell("rendering", time.monotonic() - began)
+        notes.add(shelf.noted(batch.PROGRESS)["at"])
+    assert 2 <= len(notes) <= 3
+    progress.end()
+    assert list(tmp_path.iterdir()) == []
+    Progress(shelf).end()  # without ever having told anything
+
+
+@pytest.mark.parametrize("text", ["", "{half", "[]", '{"done": "much"}'])
+def test_a_damaged_note_of_progress_is_none(tmp_path, text):
+    (tmp_path / "output" / "clip").mkdir(parents=True)
+    (tmp_path / "output" / "clip" / batch.PROGRESS).write_text(text)
+    assert batch.progress_of(Workspace(tmp_path), "clip") is None
+
+
+# --- which takes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def space(tmp_path) -> Workspace:
+    """A workspace with a recipe."""
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "yard.toml").write_text('topic = "A day in the yard"\n')
+    return Workspace(tmp_path)
+
+
+def _handed_in(space: Workspace, clip: Path, count: int) -> None:
+    take, _ = takes.submit([clip], Recipe(slug="yard"), Person("demo", "D"), "I agree.", space.takes)
+    record = json.loads((space.takes / take.id / "take.json").read_text())
+    for number in range(count - 1):
+        folder = space.takes / f"{take.id}-{number + 2}"
+        folder.mkdir()
+        os.link(take.clips[0], folder / take.clips[0].name)
+        (folder / "take.json").write_text(json.dumps(record | {"id": folder.name}))
+
+
+def _finished(space: Workspace, take: str) -> None:
+    """What a render leaves on the shelf."""
+    asked, shelf = orders.order(space, (take,), Wanted())
+    causes = report.causes(asked, transcribers.choose(asked.transcriber, asked.recipe.language))
+    with shelf.mine():
+        shelf.put("landscape.mp4", 1, lambda path: path.write_bytes(b"video"))
+        shelf.put("edit.md", 1, lambda path: path.write_text("as it was written"))
+        facts = {"edit": fingerprint("as it was written"), "variants": {"landscape": {}}}
+        told = json.dumps(facts | {"files": ["landscape.mp4", "edit.md"]})
+        shelf.put("report.json", causes, lambda path: path.write_text(told))
+
+
+def test_approved_takes_do_not_wait(space, tmp_path):
+    _handed_in(space, ordinary(tmp_path), 3)
+    assert batch.handed_in(space) == ("yard-demo", "yard-demo-2", "yard-demo-3")
+    (space.output / "yard-demo-2").mkdir(parents=True)
+    (space.output / "yard-demo-2" / "approval.json").write_text("{}")
+    assert batch.handed_in(space) == ("yard-demo", "yard-demo-3")
+
+
+@pytest.mark.slow
+def test_a_thousand_takes_of_which_three_are_new_cost_little(space, tmp_path):
+    (tmp_path / "assets" / "people").mkdir(parents=True)
+    (tmp_path / "assets" / "people" / "demo.toml").write_text('name = "D"\n')
+    _handed_in(space, ordinary(tmp_path), 1000)
+    names = batch.handed_in(space)
+    new = set(names[::400])
+    for name in names:
+        if name not in new:
+            _finished(space, name)
+    began = time.process_time()
+    jobs = [Job(space.root, (name,), Wanted()) for name in batch.handed_in(space)]
+    seen = {each.names[0]: batch.look(each) for each in jobs}
+    took = time.process_time() - began
+    assert {name for name, each in seen.items() if each.told is None} == new
+    assert [each.told["error"] for each in seen.values() if each.told and each.told["status"] != "kept"] == []
+    assert took / 1000 < 0.010, f"{took:.2f} ms a take"
+    print(f"{took:.2f} ms")
+
+
+def test_the_clips_of_a_folder(tmp_path):
+    for name in ("b.MP4", "a.mov", ".hidden.mp4", "notes.txt", "a.mp4.part"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
+    assert [path.name for path in batch.in_folder(tmp_path)] == ["a.mov", "b.MP4"]
+    with pytest.raises(BatchError, match="cannot be read"):
+        batch.in_folder(tmp_path / "missing")
+
+
+def test_a_watched_clip_is_given_once_it_is_whole_and_again_when_it_changed(tmp_path):
+    looks = batch.watched(partial(batch.in_folder, tmp_path), 0.2)
+
+    def given(seconds: float) -> list[str]:
+        until, found = time.monotonic() + seconds, []
+        while time.monotonic() < until:
+            if path := next(looks):
+                found.append(path.name)
+        return found
+
+    (tmp_path / "old.mp4").write_bytes(b"whole")
+    assert given(0.9) == ["old.mp4"]
+    with (tmp_path / "new.mp4").open("wb", buffering=0) as file:
+        for _ in range(10):
+            file.write(b"more")
+            assert given(0.05) == []
+    assert given(0.9) == ["new.mp4"]
+    (tmp_path / "old.mp4").write_bytes(b"another one")
+    assert given(0.9) == ["old.mp4"]
+    (tmp_path / "old.mp4").unlink()
+    assert given(0.5) == []
+
+
+def _manifest(folder: Path, text: str) -> list[Job | batch.Told]:
+    path = folder / "list.csv"
+    path.write_text(text, encoding="utf-8")
+    return list(batch.in_manifest(path, Job(folder, (), Wanted("usual", "anna"))))
+
+
+def test_the_rows_of_a_manifest_become_jobs_and_wrong_ones_are_told(tmp_path):
+    rows = _manifest(
+        tmp_path,
+        "\ufeffclip,person,Recipe\n"
+        'a.mp4,ben,yard\n"b, c.mp4",,\n\n,ben,\nd.mp4,ben,yard,more\n./a.mp4,ben\n/far/e.mp4\n',
+    )
+    jobs = [row for row in rows if isinstance(row, Job)]
+    assert [each.names for each in jobs] == [(f"{tmp_path}/a.mp4",), (f"{tmp_path}/b, c.mp4",), ("/far/e.mp4",)]
+    assert [(each.wanted.recipe, each.wanted.person) for each in jobs] == [("yard", "ben"), *[("usual", "anna")] * 2]
+    assert [row["error"]["what"] for row in rows if isinstance(row, dict)] == [
+        "Row 5 of list.csv: It names no clip.",
+        "Row 6 of list.csv: It has 4 cells, and there are 3 columns.",
+        "Row 7 of list.csv: It names the same clip as row 2.",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "a.mp4,yard,anna\n", "clip,clip\n", "clip,speaker\na,b\n", "clip;recipe\n"])
+def test_a_file_without_the_names_of_its_columns_is_no_manifest(tmp_path, text):
+    with pytest.raises(BatchError, match=r"list\.csv does not begin with the names.*clip,recipe,person"):
+        _manifest(tmp_path, text)
+
+
+@given(st.text(alphabet=st.sampled_from('a.,"\n\r\x00;é '), max_size=60))
+def test_whatever_stands_in_a_manifest_is_a_job_or_said_in_words(tmp_path_factory, text):
+    try:
+        rows = _manifest(tmp_path_factory.mktemp("rows"), "clip,recipe\n" + text)
+    except BatchError:
+        return
+    for row in rows:
+        assert isinstance(row, Job) or row["error"]["what"].startswith("Row ")
+
+
+# --- engines ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 256), st.integers(0, 1 << 42))
+def test_what_fits_a_machine_fits_its_memory_and_is_never_nothing(cores, free):
+    count = local.at_once(cores, free)
+    assert 1 <= count <= local.at_once(cores, free + (1 << 30)) <= 8
+    assert count == 1 or count * (300 << 20) <= free
+
+
+def test_on_two_cores_two_takes_at_once_fit():
+    assert local.at_once(2, 8 << 30) == 2
+    assert local.at_once(2, 1 << 30) == 1
+
+
+def test_an_engine_that_nobody_knows_is_refused(tmp_path):
+    with pytest.raises(BatchError, match="There is no engine 'cloud'"):
+        choose("cloud", None, tmp_path)
+    with pytest.raises(BatchError, match="dask:tcp://HOST:8786"):
+        choose("dask", None, tmp_path)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_tells_each_failure_and_the_sum(candid, tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (folder / "empty.mp4").touch()
+    said = candid("batch", folder, "-j", "1")
+    assert said.status == 1
+    assert "Error: empty.mp4: empty.mp4 is empty." in said.err
+    assert "0 made, 0 lay ready, 1 failed." in said.out
+    said = candid("batch", folder, "-j", "1", "--json")
+    assert said.status == 1
+    (told,) = said.takes
+    assert told["status"] == "failed" and "1 failed" in said.err
+    assert set(told) >= {"clip", "clips", "take", "videos", "error"}
+
+
+def test_nothing_that_waits_is_no_failure(candid):
+    said = candid("batch")
+    assert (said.status, said.err) == (0, "")
+    assert said.out == "0 made, 0 lay ready, 0 failed.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-j", "0"], "neither a number"),
+        (["-j", "many"], "neither a number"),
+        (["--watch"], "needs a folder"),
+        (["--engine", "dask:tcp://127.0.0.1:1", "-j", "2"], "cluster"),
+        (["list.txt"], "neither a folder nor a manifest"),
+    ],
+)
+def test_wrong_usage_is_said(candid, options, says):
+    said = candid("batch", *options)
+    assert said.status == 2 and says in said.err
+
+
+def test_a_recipe_that_is_not_there_is_said_once(candid, tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.mp4").write_text("x")
+    said = candid("batch", tmp_path, "-r", "nowhere")
+    assert said.status == 1 and said.err.count("Error:") == 1 and "nowhere.toml" in said.err
+
+
+def test_the_second_ctrl_c_ends_at_once():
+    code = """
+import time
+from commands.batch import _polite
+with _polite():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("ending", flush=True)
+        time.sleep(60)
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "ending\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 130
+        assert process.stderr.read().count("Stopping") == 1
