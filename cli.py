@@ -17,6 +17,7 @@ import click
 
 from commands import batch, circle, people, recipes, takes, talk, topics, words
 from pipeline import __version__
+from pipeline.errors import in_words
 
 if TYPE_CHECKING:
     from pipeline.make import Order
@@ -41,7 +42,7 @@ class _Group(click.Group):
         except Exception as fault:
             if os.environ.get("CANDID_DEBUG"):
                 raise
-            talk.say_error(talk.in_words(fault))
+            talk.say_error(in_words(fault))
             sys.exit(1)
 
 
@@ -286,13 +287,15 @@ def _say_failure(clips: Sequence[Path], fault: Exception, as_json: bool) -> None
         import traceback
 
         traceback.print_exception(fault)
-    told = talk.in_words(fault)
+    told = in_words(fault)
     if as_json:
         from pipeline.report import failed
 
         click.echo(json.dumps(failed(clips, told), default=str))
     else:
-        talk.say_error(told, f"{talk.printable(clips[0])}: ")
+        from pipeline.wording import printable
+
+        talk.say_error(told, f"{printable(clips[0])}: ")
 
 
 if __name__ == "__main__":

@@ -204,7 +204,9 @@ def _say(told: Told, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(told, default=str))
     elif told["status"] == "failed":
-        name = told["take"] or talk.printable(Path(told["clip"]))
+        from pipeline.wording import printable
+
+        name = told["take"] or printable(Path(told["clip"]))
         talk.say_error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: ")
     elif told["status"] == "made":
         found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.errors import CandidError
-from pipeline.errors import in_words as in_words
 
 if TYPE_CHECKING:
     from pipeline.progress import Tell
@@ -79,8 +78,3 @@ def say_error(fault: CandidError, before: str = "") -> None:
     click.echo(click.style("Error: ", fg="red") + before + fault.what, err=True)
     if fault.do:
         click.echo(f"  {fault.do}", err=True)
-
-
-def printable(path: Path) -> str:
-    """A file name that cannot play with the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in path.name) or str(path)

@@ -42,7 +42,7 @@ def topics() -> None:
 def _board(named: Path | None) -> Iterator[Board]:
     from pipeline.board import open_board
 
-    with open_board(talk.workspace(named).root / "recipes" / "board.sqlite3") as board:
+    with open_board(talk.workspace(named).board) as board:
         yield board
 
 
@@ -241,7 +241,7 @@ def queue(named: Path | None, id: int, as_json: bool) -> None:
     """Makes a recipe of a topic, so that somebody can record it."""
     from pipeline import recipes
 
-    folder = talk.workspace(named).root / "recipes"
+    folder = talk.workspace(named).recipes
     with _board(named) as board:
         topic = board.queue(id, lambda topic: recipes.from_topic(folder, topic))
     path = folder / f"{topic.recipe}.toml"

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pipeline import plan
 from pipeline.edit import Line
 from pipeline.model import Piece, Transcript, Word
+from pipeline.wording import clock
 
 _SHORTEST_VIDEO_S = 60  # a shorter one is watched as a whole: nobody jumps in it
 _SHORTEST_S = 10
@@ -63,7 +64,7 @@ def chapters(
 
 def text(chapters: Sequence[Chapter]) -> str:
     """The lines of a description: "0:00 Title"."""
-    return "\n".join(f"{_clock(each.start_seconds)} {each.title}" for each in chapters)
+    return "\n".join(f"{clock(each.start_seconds)} {each.title}" for each in chapters)
 
 
 def _starts(pieces: Sequence[Piece], lines: Sequence[Line], fps: Fraction, opening: int) -> list[_Start]:
@@ -103,8 +104,3 @@ def _title(text: str) -> str:
         plain = plain[: _TITLE_CHARS - 1].rpartition(" ")[0].rstrip(" .,;:-–—") or plain[: _TITLE_CHARS - 1]
         plain += "…"
     return plain[:1].upper() + plain[1:]
-
-
-def _clock(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

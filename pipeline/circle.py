@@ -57,7 +57,7 @@ def look(space: Workspace) -> Circle:
     """Everything at once. What cannot be read is among the faults, and the rest is shown."""
     faults: list[str] = []
     handed_in = takes.listed(space.takes)
-    known = recipes_of(space)
+    known = recipes_of(space, handed_in)
     steps = [*_topics(space, faults), *map(_recipe_step, known), *(_take_step(space, take) for take in handed_in)]
     steps += [Step("video", name, "made", "", f"look at output/{name}/") for name in _loose(space, handed_in)]
     faults += [state.fault for state in known if state.fault]
@@ -65,10 +65,10 @@ def look(space: Workspace) -> Circle:
     return Circle(tuple(steps), alike.nudges(tuple(_shown(space, handed_in))), tuple(faults))
 
 
-def recipes_of(space: Workspace) -> tuple[RecipeState, ...]:
-    """The recipes of a workspace by name, with their states."""
+def recipes_of(space: Workspace, handed_in: Sequence[Take] | None = None) -> tuple[RecipeState, ...]:
+    """The recipes of a workspace by name, with their states. `handed_in` are its takes, where they are known."""
     takes_of: dict[str, list[Take]] = {}
-    for take in takes.listed(space.takes):
+    for take in takes.listed(space.takes) if handed_in is None else handed_in:
         takes_of.setdefault(take.recipe, []).append(take)
     told = recipes.listed(space.recipes).items()
     return tuple(_recipe_state(space, slug, recipe, takes_of.get(slug, [])) for slug, recipe in told)
@@ -87,9 +87,9 @@ def state_of(space: Workspace, take: Take) -> str:
 def _recipe_state(space: Workspace, slug: str, recipe: Recipe | RecipeError, handed_in: Sequence[Take]) -> RecipeState:
     if isinstance(recipe, RecipeError):
         return RecipeState(slug, "", "", "wrong", "", str(recipe))
-    states = {take.person: state_of(space, take) for take in handed_in}
-    who = ", ".join(states) or recipes.claimed(space.recipes, slug)
-    state = max(states.values(), key=_STATES.index, default="claimed" if who else "open")
+    states = [state_of(space, take) for take in handed_in]
+    who = ", ".join(dict.fromkeys(take.person for take in handed_in)) or recipes.claimed(space.recipes, slug)
+    state = max(states, key=_STATES.index, default="claimed" if who else "open")
     return RecipeState(slug, recipe.topic, recipe.asked_by, state, who)
 
 
@@ -103,11 +103,10 @@ def _is_out(receipts: Path) -> bool:
 
 
 def _topics(space: Workspace, faults: list[str]) -> Iterator[Step]:
-    path = space.recipes / "board.sqlite3"
-    if not path.exists():
+    if not space.board.exists():
         return
     try:
-        with contextlib.closing(board.open_board(path)) as opened:
+        with contextlib.closing(board.open_board(space.board)) as opened:
             topics = opened.list(status="new", limit=_TOPICS_SHOWN)
     except CandidError as fault:
         faults.append(str(fault))

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 
-from rapidfuzz.distance import Indel, Levenshtein
+from rapidfuzz.distance import Levenshtein
 
 from pipeline.model import Piece, Span, Transcript, TrimRules, Word, joined, separator, spaceless
 from pipeline.trim import ByHand, Slip
+from pipeline.wording import laid, likeness, plain
 
 _UNSURE = 0.5  # confidence; a word below it is marked
 _MARK = "(?)"
@@ -497,11 +498,11 @@ def _same_time_elsewhere(entry: _Entry, own: _Entry) -> bool:
 
 
 def _same_words(entry: _Entry, own: _Entry) -> bool:
-    return bool(entry.text) and _plain(entry.text) == _plain(own.text)
+    return bool(entry.text) and plain(entry.text) == plain(own.text)
 
 
 def _like_words(entry: _Entry, own: _Entry) -> bool:
-    return bool(entry.text) and _likeness(entry.text, own.text) >= _ALIKE
+    return bool(entry.text) and likeness(entry.text, own.text) >= _ALIKE
 
 
 def _strange(entry: _Entry, taken: Mapping[tuple[int | None, int | None], int], ours: Sequence[_Entry]) -> str:
@@ -546,7 +547,7 @@ class _Work:
             verb = "kept" if entry.tick else "cut"
             self.changes.append(Change(entry.number, f'{at} is {verb}: "{_short(line.text)}"'))
         if mended and self._said(line, entry):
-            heard = _plain(entry.text) == _plain(line.heard) and entry.text == _words_of(line.heard)
+            heard = entry.text == _words_of(line.heard)
             text = None if heard else _text(sha, line, entry.text)
             self.edits = self.edits.told(sha, line.start_ms, line.end_ms, text)
             says = f'{at} says "{_short(entry.text)}" instead of "{_short(line.text)}"'
@@ -563,11 +564,11 @@ class _Work:
         """Whether the corrected text can be what is said there."""
         words, seconds = entry.text.split(), max(1, line.end_ms - line.start_ms) / 1000
         says = ""
-        if not _plain(entry.text):
+        if not plain(entry.text):
             says = "This sentence has no words. To cut it, take the x out of its [x]."
-        elif len(_plain(entry.text)) > _LETTERS_A_SECOND * seconds and len(words) > len(line.words):
+        elif len(plain(entry.text)) > _LETTERS_A_SECOND * seconds and len(words) > len(line.words):
             says = f"{len(words)} words cannot be said in {seconds:.1f} s, so the sentence stays as it was heard."
-        elif len(words) >= _FEW_WORDS and _likeness(entry.text, line.text) < (
+        elif len(words) >= _FEW_WORDS and likeness(entry.text, line.text) < (
             _SAID_IN_DRAFT if self.sheet.draft else _SAID
         ):
             says = f'Nobody says "{_short(entry.text)}" there. What was heard: "{_short(line.text)}"'
@@ -611,14 +612,6 @@ class _Work:
             self.problems.append(Problem(1, f"{says}. To cut it, put the line back without its x."))
 
 
-def _likeness(one: str, other: str) -> float:
-    return Indel.normalized_similarity(_plain(one), _plain(other))
-
-
-def _plain(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKC", text.casefold()) if c.isalnum())
-
-
 def _short(text: str) -> str:
     text = _one_line(text)
     return text if len(text) <= 60 else f"{text[:59]}…"
@@ -641,7 +634,7 @@ def _text(clip: str, line: Line, told: str) -> Text:
         else:
             new = tokens[group[0].dest_start : group[-1].dest_end]
             fresh += range(len(made), len(made) + len(new))
-            made += _laid(new, *_room(words, first, last))
+            made += laid(new, *_room(words, first, last))
     return Text(clip, line.start_ms, line.end_ms, tuple(made), tuple(fresh))
 
 
@@ -661,14 +654,6 @@ def _room(words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
         return words[first].start_ms, max(word.end_ms for word in words[first:last])
     start = words[first - 1].end_ms if first else words[0].start_ms
     return start, max(start, words[first].start_ms if first < len(words) else start)
-
-
-def _laid(tokens: Sequence[str], start: int, end: int) -> Iterator[Word]:
-    letters, at = sum(map(len, tokens)), 0
-    for token in tokens:
-        first = start + (end - start) * at // letters
-        at += len(token)
-        yield Word(token, first, start + (end - start) * at // letters)
 
 
 def timed(text: Text, aligned: Sequence[Word]) -> Text:
@@ -693,7 +678,7 @@ def unsure(line: Line) -> Iterator[str]:
 
 def learned(changes: Iterable[Change], lines: Iterable[Line]) -> tuple[str, ...]:
     """Names that corrections brought: words that were not heard before, and capitalized words inside a sentence."""
-    heard = {_plain(word) for line in lines for word in line.heard.split()}
+    heard = {plain(word) for line in lines for word in line.heard.split()}
     found: dict[str, None] = {}
     for change in changes:
         before = set(map(_bare, change.before.split()))
@@ -702,7 +687,7 @@ def learned(changes: Iterable[Change], lines: Iterable[Line]) -> tuple[str, ...]
             if len(word) < 2 or word in before or not any(c.isalpha() for c in word):
                 continue
             capital = number > 0 and word[0].isupper()
-            if capital or _plain(word) not in heard:
+            if capital or plain(word) not in heard:
                 found[word] = None
     return tuple(found)
 

@@ -27,6 +27,7 @@ import numpy as np
 from pipeline import ffmpeg
 from pipeline.errors import ClipError
 from pipeline.model import Audio, Clip, Picture, Sound, Span, Still
+from pipeline.wording import printable
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -117,11 +118,6 @@ def signature(path: Path) -> tuple[int, int]:
     except UnicodeEncodeError as fault:
         raise ClipError(f"The name of {name} is no text.", "Rename it.") from fault
     return found.st_size, found.st_mtime_ns
-
-
-def printable(path: Path) -> str:
-    """A file's name that cannot play with the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in path.name) or str(path)
 
 
 @contextmanager

@@ -217,7 +217,7 @@ def _warnings(variants: Sequence[Variant], brand: Brand) -> tuple[str, ...]:
     for variant in variants:
         if variant.footprint_percent > brand.budget_percent:
             notes.append(
-                f"The brand takes {variant.footprint_percent:.1f} % of {variant.name}; "
+                f"The brand takes {variant.footprint_percent:.2f} % of {variant.name}; "
                 f"its budget is {brand.budget_percent:.1f} %. "
                 "A longer clip, a smaller logo or a shorter end card brings it down."
             )

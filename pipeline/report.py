@@ -15,6 +15,7 @@ from pipeline.errors import CandidError
 from pipeline.model import Plan, Variant
 from pipeline.progress import Clock
 from pipeline.shelf import Shelf, fingerprint
+from pipeline.wording import clock
 
 if TYPE_CHECKING:
     from pipeline.edit import Sheet
@@ -85,7 +86,7 @@ class Made:
     def _in_figures(self) -> Iterator[str]:
         told = self.report
         yield (
-            f"  {_clock(told['clip_seconds'])} recorded, {_clock(told['video_seconds'])} long now: "
+            f"  {clock(told['clip_seconds'])} recorded, {clock(told['video_seconds'])} long now: "
             f"{_counted(told['pieces']['dropped'], 'piece')} cut out, {_counted(told['captions']['cues'], 'caption')}"
             + (f", {told['sound']['lufs']:.1f} LUFS" if told["sound"]["lufs"] is not None else ", no sound")
             + f", the brand takes {told['brand']['footprint_percent']:.1f} %"
@@ -247,10 +248,6 @@ def _seconds(amount: int, a_second: int | Fraction) -> float:
     return round(float(amount / Fraction(a_second)), 3)
 
 
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
 def _counted(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
@@ -296,7 +293,7 @@ def preview(take: str, plan: Plan) -> Iterator[str]:
     """A dry run in words: every piece with its reason, then every caption."""
     total = sum(piece.frames for piece in plan.pieces)
     left = sum(piece.frames for piece in plan.kept)
-    yield f"{take}: {_clock(float(left / plan.fps))} of {_clock(float(total / plan.fps))} would be kept"
+    yield f"{take}: {clock(float(left / plan.fps))} of {clock(float(total / plan.fps))} would be kept"
     for piece in plan.pieces:
         span = f"{_tenths(piece.start, plan.fps)} - {_tenths(piece.end, plan.fps)}"
         yield f"  {'keep' if piece.kept else ' cut'}  {span}  {piece.reason}"

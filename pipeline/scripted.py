@@ -7,14 +7,14 @@ only judges whole sentences: which were left out, and what was said besides.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from rapidfuzz.distance import Indel, Levenshtein
+from rapidfuzz.distance import Levenshtein
 
 from pipeline.model import Span, Transcript, Word
+from pipeline.wording import laid, likeness, plain
 
 _ALIKE_WHOLE, _ALIKE = 0.7, 0.6  # of the letters: the engine wrote the same sounds in another way
 _BESIDES_WORDS = 4  # fewer heard words that are not in the script are misheard, not said besides
@@ -93,7 +93,7 @@ def _compared(tokens: Sequence[str], words: Sequence[Word]) -> Iterator[tuple[st
 
     By the fewest changes (Levenshtein), so that misheard words stand for those that were said.
     """
-    theirs, ours = list(map(_plain, tokens)), [_plain(word.text) for word in words]
+    theirs, ours = list(map(plain, tokens)), [plain(word.text) for word in words]
     for each in Levenshtein.opcodes(theirs, ours):
         yield each.tag, each.src_start, each.src_end, each.dest_start, each.dest_end
 
@@ -122,24 +122,12 @@ def _besides(said: Sequence[str], words: Sequence[Word]) -> Iterator[Word]:
 
 
 def _likeness(tokens: Sequence[str], words: Sequence[Word]) -> float:
-    """How alike they are written, 0 to 1, without regard to where words end."""
-    one, other = "".join(map(_plain, tokens)), "".join(_plain(word.text) for word in words)
-    if not one or not other:
-        return 0.0
-    return Indel.normalized_similarity(one, other)
+    return likeness("".join(tokens), "".join(word.text for word in words))
 
 
 def _laid(tokens: Sequence[str], words: Sequence[Word]) -> list[Word]:
-    """The script's words over the time of those that were heard, by their length."""
-    start, end = words[0].start_ms, words[-1].end_ms
-    letters = sum(map(len, tokens))
-    sure = min(word.confidence for word in words)
-    laid, at = [], 0
-    for token in tokens:
-        first = start + (end - start) * at // letters
-        at += len(token)
-        laid.append(Word(token, first, max(first + 1, start + (end - start) * at // letters), sure))
-    return laid
+    """The script's words over the time of those that were heard."""
+    return laid(tokens, words[0].start_ms, words[-1].end_ms, min(word.confidence for word in words))
 
 
 def _runs(words: Sequence[Word]) -> Iterator[Span]:
@@ -161,7 +149,3 @@ def _minus(span: Span, hole: Span) -> Iterator[Span]:
         yield Span(span.start_ms, hole.start_ms)
     if hole.end_ms < span.end_ms:
         yield Span(hole.end_ms, span.end_ms)
-
-
-def _plain(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if c.isalnum())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pipeline.model import CueWord, Word
+from pipeline.wording import clock
 
 _POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)
 
@@ -16,7 +17,7 @@ def notes(words: Sequence[Word], listed: Sequence[str]) -> tuple[str, ...]:
     """A sentence for every entry of the list that is said, with the times of the finished video."""
     found: dict[str, list[str]] = {}
     for entry, at_ms in said(words, listed):
-        found.setdefault(entry, []).append(_clock(at_ms))
+        found.setdefault(entry, []).append(clock(at_ms / 1000))
     return tuple(
         f"You say '{entry}' at {_enumerated(tuple(dict.fromkeys(times)))}; the brand's list asks to keep it out."
         for entry, times in found.items()
@@ -71,10 +72,6 @@ def _parts(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", _POSSESSIVE.sub(" ", text)).casefold())
     letters = "".join(c for c in plain if not unicodedata.combining(c))
     return "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in letters).split()
-
-
-def _clock(ms: int) -> str:
-    return f"{ms // 60000}:{ms // 1000 % 60:02}"
 
 
 def _enumerated(times: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from pipeline.errors import ClipError, RecipeError, WorkspaceError
 from pipeline.model import Person, Recipe, Take
 from pipeline.progress import Tell, quiet
 from pipeline.shelf import explained
+from pipeline.wording import printable
 from pipeline.workspace import slug
 
 CONSENT = (
@@ -72,7 +73,7 @@ class _Source:
         """ClipError where it is no longer the file that was looked at."""
         if media.signature(self.path) != self.signature:
             raise ClipError(
-                f"{media.printable(self.path)} changed while it was copied.",
+                f"{printable(self.path)} changed while it was copied.",
                 "Wait until it is copied or recorded to its end, then run the same command again.",
             )
 
@@ -101,7 +102,7 @@ def submit(
         recipe=recipe.slug,
         person=person.id,
         clips=[source.name for source in sources],
-        originals=[media.printable(source.path) for source in sources],
+        originals=[printable(source.path) for source in sources],
         sha256=[source.sha256 for source in sources],
         handed_in=datetime.now(UTC).isoformat(timespec="seconds"),
         consent=consent,
@@ -142,9 +143,7 @@ def _looked_at(clips: Sequence[Path], tell: Tell) -> list[_Source]:
 def _only_once(path: Path, sha256: str, sources: Sequence[_Source]) -> None:
     for other in sources:
         if other.sha256 == sha256:
-            raise ClipError(
-                f"{media.printable(path)} and {media.printable(other.path)} are the same clip.", "Name it once."
-            )
+            raise ClipError(f"{printable(path)} and {printable(other.path)} are the same clip.", "Name it once.")
 
 
 def _name(number: int, path: Path) -> str:
@@ -216,7 +215,7 @@ def _copy_one(source: _Source, copy: Path, told: Callable[[int], None]) -> None:
             return
         copy.unlink()
     raise WorkspaceError(
-        f"The copy of {media.printable(source.path)} in {copy.parent.parent} differs from it, twice.",
+        f"The copy of {printable(source.path)} in {copy.parent.parent} differs from it, twice.",
         "Check both disks, then run the same command again.",
     )
 
@@ -251,7 +250,7 @@ def _blocks(path: Path, start: int) -> Iterator[bytes]:
                 yield block
     except OSError as fault:
         raise ClipError(
-            f"{media.printable(path)} cannot be read to its end: {fault.strerror}.",
+            f"{printable(path)} cannot be read to its end: {fault.strerror}.",
             "Copy it again from the phone or camera.",
         ) from fault
 
@@ -332,7 +331,7 @@ def load(folder: Path, id: str) -> Take:
     clips = tuple(place / name for name in record.clips)
     for name, clip in zip(record.clips, clips, strict=True):
         if Path(name).name != name or name.startswith(".") or clip.is_symlink() or not clip.is_file():
-            raise _damaged(id, f"its clip {media.printable(Path(name))} is not there")
+            raise _damaged(id, f"its clip {printable(Path(name))} is not there")
     return Take(id, record.recipe, record.person, clips, tuple(record.sha256), record.handed_in, record.consent)
 
 

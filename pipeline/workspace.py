@@ -32,6 +32,11 @@ class Workspace:
     def recipes(self) -> Path:
         return self.root / "recipes"
 
+    @property
+    def board(self) -> Path:
+        """The audience's topics."""
+        return self.recipes / "board.sqlite3"
+
     def recipe(self, name: str) -> Path:
         """The file of a recipe: a path to one, or a name in recipes/. RecipeError where that leads elsewhere."""
         path = Path(name)

@@ -139,8 +139,17 @@ def test_a_take_that_another_process_makes_comes_last(tmp_path):
 
 
 def test_a_source_that_has_nothing_now_is_asked_again():
-    source = iter([None, job("a"), None, None, {"take": None, "status": "failed"}, job("b"), None])
-    assert [each["take"] for each in batch.run(source, local.Engine(1), task=done, look=unseen)] == ["a", None, "b"]
+    told: list[str | None] = []
+
+    def source():
+        yield from (None, job("a"))
+        while "a" not in told:  # however long its worker takes to start
+            yield None
+        yield from ({"take": None, "status": "failed"}, job("b"), None)
+
+    for each in batch.run(source(), local.Engine(1), task=done, look=unseen):
+        told.append(each["take"])
+    assert told == ["a", None, "b"]
 
 
 def test_leaving_the_loop_ends_the_workers(tmp_path):

@@ -148,6 +148,14 @@ def test_a_recipe_goes_from_open_to_published(space, talk_clip):
         assert state() == then
 
 
+def test_a_recipe_is_as_far_as_the_furthest_take_of_a_person_with_several(space, talk_clip, tmp_path):
+    first = _handed_in(space, talk_clip)
+    _write(space.output / first / "receipts.json", '[{"step": "out", "link": "https://x.example/1"}]')
+    _handed_in(space, clips.ordinary(tmp_path, "again.mkv"))
+    (found,) = [each for each in circle.recipes_of(space) if each.slug == "destroy-a-server"]
+    assert (found.state, found.who) == ("published", "anna")
+
+
 def test_a_take_knows_its_recipe_and_its_person(space, talk_clip):
     take = _handed_in(space, talk_clip)
     made, shelf = order(space, (take,), Wanted())

@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 # Floors from the ground up. A room imports rooms of lower floors only; rooms of one floor do not know each other.
 FLOORS: list[set[str]] = [
     {"errors", "model", "progress", "colors"},
+    {"wording"},
     {"captions", "trim", "layout", "chunks", "alike", "spoken", "cascade", "templates", "scripted"},
     {"plan", "edit"},
     {"similar", "chapters"},
@@ -39,7 +40,7 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {
     "errors", "model", "colors", "captions", "trim", "layout", "chunks", "plan", "alike", "spoken", "cascade",
-    "templates", "scripted", "edit", "chapters",
+    "templates", "scripted", "edit", "chapters", "wording",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "pathlib", "shutil", "subprocess", "time", "random", "socket", "tempfile", "threading",

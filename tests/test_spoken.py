@@ -62,7 +62,7 @@ def test_notes_name_every_moment_of_the_finished_video():
     said = [Word("Zephyr", 41_200, 41_900), Word("big", 41_950, 42_000), Word("corp", 42_000, 42_100)]
     said += [Word("zephyrs", 62_000, 62_500), Word("Zephyr", 62_600, 62_900), Word("Zephyr's", 3_600_000, 3_600_100)]
     assert spoken.notes(said, ["Zephyr", "Big-Corp", "Acme"]) == (
-        "You say 'Zephyr' at 0:41, 1:02 and 60:00; the brand's list asks to keep it out.",
+        "You say 'Zephyr' at 0:41, 1:02 and 1:00:00; the brand's list asks to keep it out.",
         "You say 'Big-Corp' at 0:41; the brand's list asks to keep it out.",
     )
     assert spoken.notes(said[:1] + said[3:4], ["Zephyr"])[0].startswith("You say 'Zephyr' at 0:41 and 1:02;")
