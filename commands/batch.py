@@ -80,16 +80,21 @@ def batch(
         orders.settle(space, wanted)  # what is wrong there is said once, not for every clip
     jobs, total = _jobs(space, source, batches.Job(space.root, (), wanted, retry=retry_failed), watch)
     places = engines.choose(engine, at_once, space.output)
-    with (
-        _polite(),
-        _shown(space, total) as display,
-        contextlib.closing(batches.run(jobs, places, tick=display.tick)) as outcomes,
-    ):
-        for told in outcomes:
-            display.done(told)
-            _say(told, as_json)
-    _say_summary(display.counts, as_json)
-    sys.exit(1 if display.counts["failed"] else 0)
+    counts: Counter[str] = Counter()
+    try:
+        with (
+            _polite(local=engine == "local"),
+            _shown(space, counts, total) as display,
+            contextlib.closing(batches.run(jobs, places, tick=display.tick)) as outcomes,
+        ):
+            for told in outcomes:
+                counts[told["status"]] += 1
+                _say(told, as_json)
+    except KeyboardInterrupt:
+        _say_summary(counts, as_json)
+        raise
+    _say_summary(counts, as_json)
+    sys.exit(1 if counts["failed"] else 0)
 
 
 def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple[Source, int | None]:
@@ -110,6 +115,8 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
     if source.is_dir():
         clips = batches.in_folder(source)
         return map(named, clips), len(clips)
+    if not source.exists():
+        raise click.UsageError(f"There is no file {source}.")
     if source.suffix.lower() != ".csv":
         raise click.UsageError(f"{source} is neither a folder nor a manifest (a .csv file).")
     return batches.in_manifest(source, job), sum(1 for _ in batches.in_manifest(source, job))
@@ -119,12 +126,13 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
 
 
 @contextlib.contextmanager
-def _polite() -> Iterator[None]:
-    """The first Ctrl-C says so and ends what runs, the second ends at once."""
+def _polite(local: bool) -> Iterator[None]:
+    """The first Ctrl-C says so and ends what runs here, the second ends at once."""
+    says = "Stopping." if local else "Stopping. The takes that workers have begun they finish, for the next run."
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, second)
-        click.echo("\nStopping. Once more Ctrl-C stops at once.", err=True)
+        click.echo(f"\n{says} Once more Ctrl-C stops at once.", err=True)
         raise KeyboardInterrupt
 
     def second(*_: object) -> None:
@@ -143,9 +151,15 @@ def _polite() -> Iterator[None]:
 class _Display:
     """Bars on standard error for the takes in flight and for all of them; silent where nobody watches."""
 
-    def __init__(self, bars: Any, progress_of: Callable[[str], tuple[str, float] | None], total: int | None) -> None:
-        self.counts: Counter[str] = Counter()
+    def __init__(
+        self,
+        bars: Any,
+        progress_of: Callable[[str], tuple[str, float] | None],
+        counts: Counter[str],
+        total: int | None,
+    ) -> None:
         self._bars = bars
+        self._counts = counts
         self._progress_of = progress_of
         self._total = total
         self._all = bars.add_task("all takes", total=total, left="")
@@ -163,25 +177,22 @@ class _Display:
             if found := self._progress_of(take):
                 step, done = found
                 if take not in self._shown:
-                    self._shown[take] = self._bars.add_task("", total=1.0, left="")
+                    self._shown[take] = self._bars.add_task(take, total=1.0, left="")
                 self._bars.update(self._shown[take], description=f"{take} {step}", completed=done)
                 parts += done if step == "rendering" else 0.0
-        self._bars.update(self._all, completed=self.counts.total() + parts, left=self._left(parts))
-
-    def done(self, told: Told) -> None:
-        self.counts[told["status"]] += 1
+        self._bars.update(self._all, completed=self._counts.total() + parts, left=self._left(parts))
 
     def _left(self, parts: float) -> str:
         """The time left for all. What lay ready took none, so it does not count."""
-        made = self.counts["made"] + parts
+        made = self._counts["made"] + parts
         if self._total is None or made < 0.5:
             return ""
-        seconds = (time.monotonic() - self._began) / made * (self._total - self.counts.total() - parts)
+        seconds = (time.monotonic() - self._began) / made * (self._total - self._counts.total() - parts)
         return f"{int(seconds) // 60}:{int(seconds) % 60:02} left"
 
 
 @contextlib.contextmanager
-def _shown(space: Workspace, total: int | None) -> Iterator[_Display]:
+def _shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterator[_Display]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -196,7 +207,7 @@ def _shown(space: Workspace, total: int | None) -> Iterator[_Display]:
         disable=not console.is_terminal,
         redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe stays there
     ) as bars:
-        yield _Display(bars, lambda take: batches.progress_of(space, take), total)
+        yield _Display(bars, lambda take: batches.progress_of(space, take), counts, total)
 
 
 def _say(told: Told, as_json: bool) -> None:

@@ -54,7 +54,8 @@ def edit_(named: Path | None, take: str, learn: bool, recipe: str) -> None:
 
     space = talk.workspace(named)
     shelf = _shelf(space, take)
-    _read(shelf, take)
+    known, _ = _read(shelf, take)
+    corrections.brought_back(shelf, known)
     _open(shelf.path(corrections.EDIT))
     sys.exit(_checked(space, shelf, take, learn, recipe))
 
@@ -90,13 +91,17 @@ def export(named: Path | None, take: str, file: Path) -> None:
     from pipeline import cutlist
     from pipeline.model import Plan
 
-    path = _shelf(talk.workspace(named), take).path("plan.json")
+    shelf = _shelf(talk.workspace(named), take)
+    path = shelf.path("plan.json")
     try:
         plan = TypeAdapter(Plan).validate_json(path.read_bytes())
     except (OSError, ValidationError) as fault:
         raise _unseen(take) from fault
     cutlist.write(plan, take, file)
     click.echo(f"{file}: {len(plan.kept)} pieces, {len(plan.variants[0].cues)} captions as markers")
+    _, told = _read(shelf, take)
+    if told.changes:
+        click.echo(f"What changed in edit.md is not in it yet. Make the take again first: {_again(take)}", err=True)
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
@@ -124,6 +129,10 @@ def _read(shelf: Shelf, take: str) -> tuple[Kept, Reading]:
     if told is None:
         raise _unseen(take)
     return told
+
+
+def _again(take: str) -> str:
+    return f"candid render {take}, with the options that it was made with"
 
 
 def _as_told(line: Line) -> dict[str, Any]:
@@ -168,7 +177,7 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
     if learn:
         _learn(space, take, recipe, known, told)
     if told.changes:
-        click.echo(f"Next: candid render {take}")
+        click.echo(f"Next: {_again(take)}")
     elif not told.problems:
         click.echo("Nothing would change.")
     return 1 if told.problems else 0

@@ -373,7 +373,8 @@ def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Pat
 def in_manifest(path: Path, job: Job) -> Iterator[Job | Told]:
     """The rows of a CSV file with the columns clip, recipe and person; `job` is what an empty cell means.
 
-    Clips are named as seen from the manifest's folder. A wrong row is told, with its number, in place of a job.
+    Clips are named as seen from the manifest's folder; Excel writes semicolons where the comma is a decimal mark. A
+    wrong row is told, with its number, in place of a job.
     BatchError where the file is no manifest.
     """
     rows = _rows(path)
@@ -384,15 +385,16 @@ def in_manifest(path: Path, job: Job) -> Iterator[Job | Told]:
             "Its first line is: clip,recipe,person (the last two may be left out).",
         )
     named: dict[str, int] = {}
+    nobody = str(path.absolute())
     for number, row in enumerate(rows, start=2):
         if not any(cell.strip() for cell in row):
             continue
-        of_row = replace(job, names=(row[0],), where=f"Row {number} of {path.name}: ")
+        cells = dict(zip(titles, (cell.strip() for cell in row), strict=False))
+        of_row = replace(job, names=(cells.get("clip") or nobody,), where=f"Row {number} of {path.name}: ")
         if len(row) > len(titles):
             yield _failed(of_row, CandidError(f"It has {len(row)} cells, and there are {len(titles)} columns."))
             continue
-        cells = dict(zip(titles, (cell.strip() for cell in row), strict=False))
-        if not cells["clip"]:
+        if not cells.get("clip"):
             yield _failed(of_row, CandidError("It names no clip."))
             continue
         clip = os.path.normpath(path.absolute().parent / cells["clip"])
@@ -411,7 +413,9 @@ def _wanted(wanted: Wanted, cells: dict[str, str]) -> Wanted:
 def _rows(path: Path) -> Iterator[list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from csv.reader(file)
+            titles = file.readline()
+            file.seek(0)
+            yield from csv.reader(file, delimiter=";" if ";" in titles and "," not in titles else ",")
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise BatchError(f"{path.name} cannot be read as CSV: {fault}.", "Save it as CSV, in UTF-8.") from fault
 

@@ -6,21 +6,26 @@ understood even after another engine heard other words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline import edit, transcribers
+from pipeline import edit, tomlfile, transcribers
 from pipeline.edit import Edits, Reading, Sheet, Text
 from pipeline.errors import LimitError, TranscriberError, WorkspaceError
 from pipeline.find_out import Found
 from pipeline.model import Sound, Span, Transcript
 from pipeline.progress import Tell
-from pipeline.shelf import Shelf
+from pipeline.shelf import Shelf, explained
 
 EDIT, KEPT = "edit.md", "corrections.json"
+_CHOSEN = "thumbnail.json"
+_CANDIDATE = re.compile(r"thumbnail(-[23])?\.jpg")
 _AROUND_MS = 100  # listened to on both sides of a sentence
 
 
@@ -64,19 +69,86 @@ def kept(shelf: Shelf) -> Kept | None:
 def reading(shelf: Shelf, now: Sequence[str] | None = None) -> tuple[Kept, Reading] | None:
     """What edit.md asks for that was not done yet. `now` are the sha256 of the clips as they are."""
     known = kept(shelf)
-    if known is None:
+    return None if known is None else (known, _asked(known, _text(shelf.path(EDIT)), now))
+
+
+def _asked(known: Kept, text: str | None, now: Sequence[str] | None) -> Reading:
+    """What edit.md asks for where it says this."""
+    return Reading(known.edits) if text is None else edit.read(text, known.sheet, known.edits, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The words of a take as somebody finds them who opens them: `text` is edit.md, `asked` what it asks for."""
+
+    kept: Kept
+    text: str | None
+    asked: Reading
+
+
+def opened(shelf: Shelf, now: Sequence[str] | None = None) -> Opened | None:
+    """What was remembered about a take together with what edit.md asks for at the same moment; None as in `kept`."""
+    if not shelf.path(KEPT).exists():
         return None
-    text = _text(shelf.path(EDIT))
-    if text is None:
-        return known, Reading(known.edits)
-    return known, edit.read(text, known.sheet, known.edits, now)
+    with _alone(shelf):
+        known, text = kept(shelf), _text(shelf.path(EDIT))
+        return Opened(known, text, _asked(known, text, now)) if known else None
+
+
+def save(shelf: Shelf, text: str, before: str | None) -> bool:
+    """Saves edit.md, as an editor does. False where it does not say any more what it said `before`."""
+    with _alone(shelf):
+        if _text(shelf.path(EDIT)) != before:
+            return False
+        tomlfile.replace(shelf.path(EDIT), text)
+        return True
+
+
+def chosen(shelf: Shelf) -> str:
+    """The thumbnail that the speaker chose among the candidates; thumbnail.jpg where they chose none.
+
+    A choice is of one picture: made again and another one, it holds no more.
+    """
+    noted = shelf.noted(_CHOSEN)
+    name = str(noted.get("name", "")) if isinstance(noted, dict) else ""
+    holds = bool(_CANDIDATE.fullmatch(name)) and noted.get("sha256") == _sha256(shelf.path(name))
+    return name if holds else "thumbnail.jpg"
+
+
+def choose(shelf: Shelf, name: str) -> None:
+    """Remembers which of the thumbnails the speaker wants. WorkspaceError where there is none of that name."""
+    sha256 = _sha256(shelf.path(name)) if _CANDIDATE.fullmatch(name) else ""
+    if not sha256:
+        raise WorkspaceError("There is no such thumbnail.", "Choose one of those that are shown.")
+    shelf.note(_CHOSEN, {"name": name, "sha256": sha256})
+
+
+def _sha256(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return ""
+
+
+@contextlib.contextmanager
+def _alone(shelf: Shelf) -> Iterator[None]:
+    """Whoever saves edit.md and whoever writes it anew take turns; nobody waits for a render."""
+    import filelock
+
+    with explained(shelf.folder), filelock.FileLock(shelf.folder / ".edit.lock"):
+        yield
+
+
+def brought_back(shelf: Shelf, known: Kept) -> None:
+    """Writes edit.md anew where somebody took it away."""
+    if not shelf.path(EDIT).exists():
+        with shelf.mine():
+            _show(shelf, edit.written(known.sheet))
 
 
 def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell) -> Obeyed:
     """Reads edit.md, and corrects the words. Sentences that say something else are timed again by their sound."""
-    told = reading(shelf, [each.clip.sha256 for each in found])
-    text = _text(shelf.path(EDIT))
-    asked = told[1] if told else Reading(Edits())
+    known, text = kept(shelf), _text(shelf.path(EDIT))
+    asked = _asked(known, text, [each.clip.sha256 for each in found]) if known else Reading(Edits())
     edits = replace(asked.edits, texts=tuple(_timed(text, found, shelf, tell) for text in asked.edits.texts))
     corrected = tuple(replace(each, transcript=edits.corrected(each.transcript, each.clip.sha256)) for each in found)
     notes = tuple(f"{EDIT}, line {problem.line}: {problem.says}" for problem in asked.problems)
@@ -88,6 +160,11 @@ def write(shelf: Shelf, sheet: Sheet, obeyed: Obeyed) -> None:
 
     Neither where something in it was not clear, nor where somebody saved it in the meantime: it stays as it is then.
     """
+    with _alone(shelf):
+        _write(shelf, sheet, obeyed)
+
+
+def _write(shelf: Shelf, sheet: Sheet, obeyed: Obeyed) -> None:
     path = shelf.path(EDIT)
     if not obeyed.clear or _text(path) != obeyed.text:
         return
@@ -96,7 +173,11 @@ def write(shelf: Shelf, sheet: Sheet, obeyed: Obeyed) -> None:
         shelf.put(KEPT, [], lambda draft: draft.write_bytes(data))
     shown = edit.written(sheet)
     if shown != obeyed.text or not shelf.untouched(EDIT):
-        shelf.put(EDIT, [], lambda draft: draft.write_text(shown, encoding="utf-8", newline="\n"))
+        _show(shelf, shown)
+
+
+def _show(shelf: Shelf, text: str) -> None:
+    shelf.put(EDIT, [], lambda draft: draft.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def _text(path: Path) -> str | None:

@@ -83,7 +83,7 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
         find_out.unchanged(found)
         for store in (shelf.chunks, _drawn(shelf)):
             store.tidy()
-        return report.write(shelf, causes, decided, sheet, found, rendered, pictures, clock)
+        return report.write(shelf, causes, order, decided, sheet, found, rendered, pictures, clock)
 
 
 def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:

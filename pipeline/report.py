@@ -136,6 +136,7 @@ def kept(shelf: Shelf, causes: object) -> Made | None:
 def write(
     shelf: Shelf,
     causes: object,
+    order: Order,
     plan: Plan,
     sheet: Sheet,
     found: Sequence[Found],
@@ -147,13 +148,15 @@ def write(
 
     it says that the take is finished. `pictures` are the thumbnails' names.
     """
-    report = _facts(plan, sheet, found, rendered, pictures, clock)
+    report = _facts(order, plan, sheet, found, rendered, pictures, clock)
+    report["stamps"] = {name: _seen(shelf.path(name)) for name in report["files"]}  # so that whoever reads it can tell
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
     return Made("made", shelf.folder, {each.name: each.path for each in rendered}, report)
 
 
 def _facts(
+    order: Order,
     plan: Plan,
     sheet: Sheet,
     found: Sequence[Found],
@@ -163,6 +166,8 @@ def _facts(
 ) -> dict[str, Any]:
     first = rendered[0]
     return {
+        "person": order.person.id if order.person else "",
+        "recipe": order.recipe.slug,
         "clip_seconds": _seconds(sum(each.clip.duration_ms for each in found), 1000),
         "video_seconds": _seconds(plan.variants[0].frames, plan.fps),
         "pieces": _pieces(plan),
@@ -182,16 +187,18 @@ def _facts(
         },
         "variants": {
             variant.name: {
+                "seconds": _seconds(variant.frames, plan.fps),
                 "cues": len(variant.cues),
                 "violations": [asdict(violation) for violation in variant.violations],
                 "footprint_percent": variant.footprint_percent,
+                "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet, variant)],
             }
             for variant in plan.variants
         },
         "edit": fingerprint(edit.written(sheet)),
         "title": sheet.title,
         "description": sheet.description,
-        "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet)],
+        "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet, plan.variants[0])],
         "notes": [*plan.notes, *first.loudness.notes, *first.notes],
         "files": [_WORDS, _EDIT, *(name for each in rendered for name in each.files), *pictures],
         "took": {step: round(seconds, 3) for step, seconds in {**clock.took, "total": clock.total}.items()},
@@ -218,11 +225,9 @@ def _words(found: Sequence[Found]) -> dict[str, Any]:
     }
 
 
-def _chapters(plan: Plan, sheet: Sheet) -> tuple[Chapter, ...]:
-    first = plan.variants[0]
-    return chapters.chapters(
-        plan.pieces, sheet.lines, fps=plan.fps, opening=_bumper(first), frames=first.frames - _held(first)
-    )
+def _chapters(plan: Plan, sheet: Sheet, variant: Variant) -> tuple[Chapter, ...]:
+    spoken = variant.frames - _held(variant)
+    return chapters.chapters(plan.pieces, sheet.lines, fps=plan.fps, opening=_bumper(variant), frames=spoken)
 
 
 def _held(variant: Variant) -> int:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands import batch as batch_command
 from pipeline import batch, orders, report, takes, transcribers
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
@@ -290,9 +291,15 @@ def _finished(space: Workspace, take: str) -> None:
 def test_approved_takes_do_not_wait(space, tmp_path):
     _handed_in(space, ordinary(tmp_path), 3)
     assert batch.handed_in(space) == ("yard-demo", "yard-demo-2", "yard-demo-3")
-    (space.output / "yard-demo-2").mkdir(parents=True)
-    (space.output / "yard-demo-2" / "approval.json").write_text("{}")
+    folder = space.output / "yard-demo-2"
+    folder.mkdir(parents=True)
+    (folder / "landscape.mp4").write_bytes(b"a video")
+    seen = (folder / "landscape.mp4").stat()
+    sealed = {"service": "folder", "stamps": [["landscape.mp4", seen.st_size, seen.st_mtime_ns]]}
+    (folder / "approval.json").write_text(json.dumps({"sealed": [sealed], "withdrawn": ""}))
     assert batch.handed_in(space) == ("yard-demo", "yard-demo-3")
+    (folder / "landscape.mp4").write_bytes(b"another one")
+    assert batch.handed_in(space) == ("yard-demo", "yard-demo-2", "yard-demo-3")
 
 
 @pytest.mark.slow
@@ -369,7 +376,19 @@ def test_the_rows_of_a_manifest_become_jobs_and_wrong_ones_are_told(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("text", ["", "a.mp4,yard,anna\n", "clip,clip\n", "clip,speaker\na,b\n", "clip;recipe\n"])
+def test_a_manifest_as_excel_writes_it_where_the_comma_is_a_decimal_mark(tmp_path):
+    rows = _manifest(tmp_path, '\ufeffclip;recipe;person\r\n"a; b, c.mp4";yard;\r\n;yard;\r\n')
+    assert (rows[0].names, rows[0].wanted.recipe) == ((f"{tmp_path}/a; b, c.mp4",), "yard")
+    assert rows[1]["error"]["what"] == "Row 3 of list.csv: It names no clip."
+    assert rows[1]["clip"] == f"{tmp_path}/list.csv", "and no other file is blamed for it"
+
+
+def test_a_row_that_ends_before_its_clip_names_none(tmp_path):
+    (told,) = _manifest(tmp_path, "recipe,clip\nyard\n")
+    assert told["error"]["what"] == "Row 2 of list.csv: It names no clip."
+
+
+@pytest.mark.parametrize("text", ["", "a.mp4,yard,anna\n", "clip,clip\n", "clip,speaker\na,b\n", "clip;speaker\na;b\n"])
 def test_a_file_without_the_names_of_its_columns_is_no_manifest(tmp_path, text):
     with pytest.raises(BatchError, match=r"list\.csv does not begin with the names.*clip,recipe,person"):
         _manifest(tmp_path, text)
@@ -438,7 +457,9 @@ def test_nothing_that_waits_is_no_failure(candid):
         (["-j", "many"], "neither a number"),
         (["--watch"], "needs a folder"),
         (["--engine", "dask:tcp://127.0.0.1:1", "-j", "2"], "cluster"),
-        (["list.txt"], "neither a folder nor a manifest"),
+        (["list.txt"], "no file list.txt"),
+        ([__file__], "neither a folder nor a manifest"),
+        (["missing.csv"], "no file missing.csv"),
     ],
 )
 def test_wrong_usage_is_said(candid, options, says):
@@ -453,17 +474,38 @@ def test_a_recipe_that_is_not_there_is_said_once(candid, tmp_path):
     assert said.status == 1 and said.err.count("Error:") == 1 and "nowhere.toml" in said.err
 
 
+def test_ctrl_c_still_tells_the_sum(tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "text.mp4").write_text("no clip")
+    options = ["--workspace", str(tmp_path), "batch", str(tmp_path / "clips"), "--watch", "-j", "1"]
+    command = [sys.executable, "-c", "import cli; cli.main()", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert "text.mp4 is no video" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out.startswith("0 made, 0 lay ready, 1 failed.") and "Stopped." in err
+
+
+def test_what_workers_elsewhere_go_on_with_is_said(capsys):
+    for here, says in ((True, "Stopping. Once more"), (False, "workers have begun they finish")):
+        with pytest.raises(KeyboardInterrupt), batch_command._polite(here):
+            signal.raise_signal(signal.SIGINT)
+        assert says in capsys.readouterr().err
+
+
 def test_the_second_ctrl_c_ends_at_once():
     code = """
 import time
 from commands.batch import _polite
-with _polite():
+with _polite(local=True):
     try:
         print("ready", flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         print("ending", flush=True)
-        time.sleep(60)
+        while True:  # a signal right before a sleep is heard after it
+            time.sleep(0.1)
 """
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -13,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 import cli
 from commands import words as words_commands
-from pipeline import corrections, edit, trim
+from pipeline import corrections, edit, layout, trim
 from pipeline.edit import Edits, Sheet, Side
-from pipeline.model import Activity, Transcript, TrimRules, Word
+from pipeline.model import Activity, Plan, Transcript, TrimRules, Variant, Word
 from pipeline.shelf import Shelf
 from pipeline.workspace import product_assets
 
@@ -234,6 +235,106 @@ def test_what_is_not_clear_is_answered_and_the_rest_is_obeyed(change, says):
     assert told.edits.rulings == ()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.replace("[x] 0:05.0", "[y] 0:05.0"),
+        lambda t: t.replace("[x] 0:05.0", "[-] 0:05.0"),
+        lambda t: t.replace("[x] 0:05.0", "[x 0:05.0"),
+        lambda t: t.replace("[x] 0:05.0", "x] 0:05.0"),
+        lambda t: t.replace("- [x] 0:05.0", "- x 0:05.0"),
+        lambda t: t.replace("0:05.0 ", "0:05 "),
+        lambda t: t.replace("0:05.0 ", "0:5.0 "),
+        lambda t: t.replace("0:05.0 ", "0:05. "),
+    ],
+)
+def test_a_torn_tick_or_time_never_becomes_a_caption(change):
+    told = _read(change)
+    (problem,) = told.problems
+    assert (told.changes, told.edits) == ((), Edits())
+    assert problem.line == 11 and "[x]" in problem.says
+
+
+def test_a_bullet_without_its_tick_is_no_word():
+    assert _read(lambda text: text.replace("- [x] 0:05.0 It", "- It")) == edit.Reading(Edits())
+
+
+def test_two_sentences_on_one_line_are_said_once():
+    joined = "here.\n[pause 2.2 s]\n- [x] 0:05.0 It"
+    assert _read(lambda text: text.replace(joined, "here. It")) == edit.Reading(Edits())
+    told = _read(lambda text: text.replace(joined, "here. It").replace("Cooper Nettys", "Kubernetes"))
+    words = told.edits.corrected(Transcript(SAID), SHA).words
+    assert told.problems == () and len(told.changes) == 1
+    assert " ".join(word.text for word in words[:7]) == "We use Kubernetes here. It restarts servers."
+    assert [(word.start_ms, word.end_ms) for word in words[4:7]] == [(w.start_ms, w.end_ms) for w in SAID[5:8]]
+    cut = _read(lambda text: text.replace(joined, "here. It").replace("[x] 0:01.0", "[ ] 0:01.0"))
+    assert cut.problems == () and _kept_words(SAID, cut.edits) == ["the", "end", "comes."]
+
+
+@pytest.mark.parametrize("mark", ["- [ ] ", ""])
+def test_lines_that_were_joined_as_they_are_are_answered(mark):
+    told = _read(lambda text: text.replace("servers.\n- [ ] 0:06.9 the", f"servers. {mark}0:06.9 the"))
+    assert told.edits == Edits() and told.changes == ()
+    assert any("line of its own" in problem.says for problem in told.problems)
+
+
+@pytest.mark.parametrize("mark", ["", "- [x] ", "- [x] 0:05.8 "])
+def test_a_sentence_on_two_lines_loses_no_word(mark):
+    assert _read(lambda text: text.replace("restarts servers.", f"restarts\n{mark}servers.")) == edit.Reading(Edits())
+    told = _read(lambda text: text.replace("restarts servers.", f"reboots\n{mark}servers."))
+    assert told.problems == () and [text.text for text in told.edits.texts] == ["It reboots servers."]
+
+
+def test_a_part_of_a_sentence_cannot_be_cut():
+    told = _read(lambda text: text.replace("restarts servers.", "restarts\n- [ ] 0:05.8 servers."))
+    (problem,) = told.problems
+    assert told.edits == Edits() and problem.line == 12 and "as a whole" in problem.says
+
+
+def test_a_render_that_was_killed_between_its_two_files_doubles_nothing():
+    """corrections.json is new then, and edit.md as its reader left it: with a sentence that became two."""
+    edited = edit.written(_sheet()).replace("It restarts servers.", "It restarts. All servers.")
+    told = edit.read(edited, _sheet(), Edits())
+    again = _sheet(edits=told.edits)
+    assert len(again.lines) == len(_sheet().lines) + 1
+    assert edit.read(edited, again, told.edits) == edit.Reading(told.edits)
+
+
+def test_the_file_of_another_take_changes_nothing_not_even_the_title():
+    other = edit.written(_sheet(_words(("Quite", 0, 300), ("another", 300, 700), ("video.", 700, 900)), title="Other"))
+    told = _read(lambda text: other)
+    assert told.edits == Edits() and told.changes == ()
+    assert any("None of the sentences" in problem.says for problem in told.problems)
+
+
+def test_a_pause_of_another_length_is_answered():
+    told = _read(lambda text: text.replace("[pause 2.2 s]", "[pause 1.0 s]"))
+    (problem,) = told.problems
+    assert told.edits == Edits() and problem.line == 10 and "[keep]" in problem.says
+    assert _read(lambda text: text.replace("[pause 2.2 s]", "[pause]")) == edit.Reading(Edits())
+
+
+@pytest.mark.parametrize("pause", ["[keep]", "[pause 2.2 s]"])
+def test_a_pause_behind_its_sentence_never_becomes_a_caption(pause):
+    told = _read(lambda text: text.replace("here.\n[pause 2.2 s]", f"here. {pause}"))
+    (problem,) = told.problems
+    assert told.edits == Edits() and "line of its own" in problem.says
+
+
+def test_a_heading_in_the_description_is_not_lost():
+    told = _read(lambda text: text.replace("description:", "description: a\n# Links\nb"))
+    assert told.problems == () and told.edits.description == "a\n# Links\nb"
+    again = _sheet(edits=told.edits)
+    assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
+
+
+def test_what_changes_in_a_long_sentence_is_shown():
+    long = _words(*((f"word{n}", 1000 + n * 300, 1250 + n * 300) for n in range(30)))
+    told = _read(lambda text: text.replace("word25", "server"), words=long)
+    says = 'says "… word23 word24 server word26 word27 …" instead of "… word23 word24 word25 word26 word27 …"'
+    assert told.changes[0].says == f"0:01.0 {says}"
+
+
 def test_another_clip_is_answered_line_by_line():
     sheet = _sheet()
     changed = edit.written(sheet).replace("Cooper Nettys", "Kubernetes").replace("[x] 0:05.0", "[ ] 0:05.0")
@@ -334,6 +435,27 @@ def test_edit_opens_the_editor_and_says_what_would_change(space, monkeypatch):
     assert said.exit_code == 0 and 'says "We use Kubernetes here." instead of' in said.output
 
 
+def test_edit_brings_back_a_file_that_somebody_took_away(space, monkeypatch):
+    path = space / "output" / "server" / "edit.md"
+    before = path.read_bytes()
+    path.unlink()
+    monkeypatch.setenv("VISUAL", "true")
+    said = _candid(space, "words", "edit", "server")
+    assert said.exit_code == 0 and "Nothing would change." in said.output
+    assert path.read_bytes() == before
+
+
+def test_a_cut_list_says_what_is_not_in_it_yet(space, monkeypatch):
+    monkeypatch.setattr("pipeline.cutlist.write", lambda *_: None)
+    shown = Variant("landscape", layout.FORMATS["landscape"], False, (), (), None, None, 0, 0.0, ())
+    plan = Plan(FPS, (), (), (shown,), "blur", "Servers")
+    (space / "output" / "server" / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(plan))
+    assert "not in it" not in _candid(space, "words", "export", "server", "cut.otio").output
+    _change(space, "[x] 0:05.0", "[ ] 0:05.0")
+    said = _candid(space, "words", "export", "server", "cut.otio")
+    assert said.exit_code == 0 and "candid render server" in said.output and "not in it yet" in said.output
+
+
 def test_learn_asks_and_puts_names_into_the_recipe(space):
     (space / "recipes").mkdir()
     recipe = space / "recipes" / "boom.toml"
@@ -351,6 +473,21 @@ def test_learn_asks_and_puts_names_into_the_recipe(space):
 def test_an_unknown_take_is_answered_in_words(take, space):
     said = _candid(space, "words", "show", take)
     assert said.exit_code == 1 and "Nothing is known of the words" in said.output
+
+
+def test_what_is_saved_while_it_is_read_is_not_written_over(space, monkeypatch):
+    shelf, read = Shelf(space / "output" / "server"), edit.read
+    saved = edit.written(_sheet()).replace("Cooper", "Mini Cooper")
+
+    def slowly(*asked):
+        shelf.path("edit.md").write_text(saved, encoding="utf-8")
+        return read(*asked)
+
+    monkeypatch.setattr(edit, "read", slowly)
+    with shelf.mine():
+        obeyed = corrections.obeyed((), shelf, lambda *_: None)
+        corrections.write(shelf, _sheet(title="Another"), obeyed)
+    assert shelf.path("edit.md").read_text(encoding="utf-8") == saved
 
 
 def test_a_file_that_is_not_utf8_is_answered_and_left_alone(space):

@@ -91,12 +91,14 @@ class Bench:
         return self.candid(*RENDER)
 
     def one_word(self) -> Run:
-        """One word is corrected in words.json."""
-        words = self.take / "words.json"
-        told = json.loads(words.read_text())
-        word = told["words"][len(told["words"]) // 2]
-        word["text"] = "other" if word["text"] != "other" else "another"
-        words.write_text(json.dumps(told))
+        """One word is corrected in edit.md: the last one of the sentence in the middle that has many."""
+        sheet = self.take / "edit.md"
+        lines = sheet.read_text(encoding="utf-8").splitlines()
+        long = [number for number, line in enumerate(lines) if line.startswith("- [x]") and len(line.split()) > 6]
+        number = long[len(long) // 2]
+        first, _, last = lines[number].rpartition(" ")
+        lines[number] = f"{first} {'other.' if last != 'other.' else 'another.'}"
+        sheet.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return self.candid(*RENDER)
 
     def bare(self) -> Run:
@@ -137,7 +139,34 @@ def speed(bench: Bench) -> Iterator[Row]:
     )
     yield Row("render (plan ready) / bare transcode of the same spans", 1.10, ratio(done["render"], done["bare"]))
     yield Row("whole job, embedded engine / the same bare transcode", 1.6, ratio(done["whole"], done["bare"]))
-    yield Row("again after one caption word / full render", 0.2, ratio(done["one word"], done["render"]))
+    yield Row("again after one word in edit.md / full render", 0.2, ratio(done["one word"], done["render"]))
+
+
+def batch(bench: Bench) -> Iterator[Row]:
+    """Many takes at once. The bare transcode is the same as for one."""
+    from tests.bench import batches
+
+    minutes = batches.clips(bench.clip.resolve(), bench.folder / "minutes")
+    done = alternating(
+        {
+            "eight bare ones": lambda: batches.one_after_the_other(bench.bare),
+            "a batch of eight": lambda: batches.anew(bench.candid, minutes),
+        },
+        1,
+    )
+    eight = ratio(done["a batch of eight"], done["eight bare ones"])
+    yield Row("8 one-minute clips, -j auto / 8 bare transcodes of the same spans, in turn", 1.05, eight)
+    yield Row("batch: a take that lies ready, ms", 10, batches.nothing_to_do(bench.candid, minutes))
+    short = batches.clips(bench.clip.resolve(), bench.folder / "short", batches.SECONDS_ON_A_CLUSTER)
+    with batches.cluster(bench.folder, workers=2) as engine:
+        done = alternating(
+            {
+                "-j 2": lambda: batches.anew(bench.candid, short, "-j", "2"),
+                "two dask workers": lambda: batches.anew(bench.candid, short, "--engine", engine),
+            },
+            ROUNDS,
+        )
+    yield Row("a batch on two local dask workers / -j 2", 1.05, ratio(done["two dask workers"], done["-j 2"]))
 
 
 def moviepy(bench: Bench) -> Iterator[Row]:
@@ -206,14 +235,23 @@ def topics(bench: Bench) -> Iterator[Row]:
     yield from (Row(*told) for told in board.rows())
 
 
+def uploads(bench: Bench) -> Iterator[Row]:
+    """Uploads to YouTube's protocol, over loopback."""
+    from tests.bench import uploads as measured
+
+    yield from (Row(*told) for told in measured.rows())
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "start": start,
     "speed": speed,
+    "batch": batch,
     "quality": quality,
     "moviepy": moviepy,
     "memory": memory,
     "words": words,
     "topics": topics,
+    "uploads": uploads,
 }
 
 

@@ -1,0 +1,45 @@
+"""PURE: edit.md, the words as the editing surface: sentences with ticks <-> what somebody decided by hand.
+
+`sheet` lays out what a take says, `written` puts it into text, `read` compares an edited text with the sheet that it
+came from. What was decided is kept as stretches of clip time, so that it outlives a change of engine.
+"""
+
+from pipeline.edit.reading import Change, Problem, Reading, learned, read, timed, unsure
+from pipeline.edit.sheets import (
+    Edits,
+    Line,
+    Ruling,
+    Sheet,
+    Side,
+    Text,
+    Wish,
+    asking,
+    clock,
+    doubtful,
+    sheet,
+    wishes,
+    written,
+)
+
+__all__ = [
+    "Change",
+    "Edits",
+    "Line",
+    "Problem",
+    "Reading",
+    "Ruling",
+    "Sheet",
+    "Side",
+    "Text",
+    "Wish",
+    "asking",
+    "clock",
+    "doubtful",
+    "learned",
+    "read",
+    "sheet",
+    "timed",
+    "unsure",
+    "wishes",
+    "written",
+]

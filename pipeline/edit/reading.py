@@ -1,0 +1,504 @@
+"""PURE: an edited text, compared with the sheet that it came from: what is clear is decided, the rest is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from rapidfuzz.distance import Levenshtein
+
+from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, one_line, written
+from pipeline.model import Word, spaceless
+from pipeline.wording import laid, likeness, plain
+
+_LETTERS_A_SECOND = 45  # nobody speaks faster
+_ALIKE = 0.8  # of the letters: the same sentence, moved and mended
+_SAID, _SAID_IN_DRAFT = 0.4, 0.25  # of the letters: less has nothing to do with what was heard
+_SHOWN = 60  # letters of a sentence, where it is told
+_FEW_WORDS = 4  # of fewer, likeness says nothing
+_SHORTEST_WORD_MS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line of edit.md (from 1) that cannot be obeyed, and why, as a sentence."""
+
+    line: int
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a line of edit.md (from 1) changes, as a sentence. `before` and `after` are its words, where they differ."""
+
+    line: int
+    says: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an edited text asks for."""
+
+    edits: Edits
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of the text. `kind` is "line", "pause" or "keep"; a tick or a time of None was not given.
+
+    `torn`: it begins with what is left of a tick or a time. The `text` of a pause is its length.
+    """
+
+    number: int
+    kind: str
+    clip: int | None = None
+    tick: bool | None = None
+    tenths: int | None = None
+    text: str = ""
+    torn: bool = False
+
+
+@dataclass(slots=True)
+class _Parsed:
+    title: str | None = None
+    description: str | None = None
+    entries: list[_Entry] = field(default_factory=list)
+
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_TITLE = re.compile(r"\s*(title|description)\s*:(.*)", re.IGNORECASE)
+_NOTE = re.compile(r"\s*>")
+_HEADING = re.compile(r"\s*#+\s+(?:(\d+)\.)?")
+_PAUSE = re.compile(r"\s*(?:[-*+•]\s*)?\[\s*(pause|keep)\b([^\]]*)\]\s*", re.IGNORECASE)
+_PAUSE_INSIDE = re.compile(r"\[\s*(?:pause|keep)\b", re.IGNORECASE)
+_TICK = re.compile(r"\s*(?:[-*+•]\s*)?\[\s*([xX✓✔✗]?)\s*\](.*)")
+_TIME = re.compile(r"\s*(?:[-*+•]\s*)?(?:(\d+):)?(\d+):(\d\d)[.,](\d)\d*(?!\d)(.*)")
+_BULLET = re.compile(r"\s*[-*+•]\s+")
+_TORN = re.compile(r"\s*(?:[-*+•]\s*)?(?:\[.?\]\s+|\[?.?\]?\s*(?:\d+:)?\d+:\d\d?(?:[.,]\d*)?\s)(.*)")
+
+
+def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None) -> Reading:
+    """What an edited text changes about `edits`. `sheet` is what the text was written from, `edits` what held then.
+
+    `now` are the sha256 of the take's clips as they are; None: those of the sheet.
+    """
+    theirs, ours = _parsed(text), _parsed(written(sheet))
+    own = [entry for entry in ours.entries if entry.kind == "line"]
+    matched, strangers = _matched(theirs.entries, own)
+    strangers, problems = _rejoined(theirs.entries, matched, strangers, own)
+    work = _Work(sheet, edits, tuple(sha for sha, _ in sheet.clips) if now is None else tuple(now))
+    work.problems += [*problems, *_strange(strangers, matched, own)]
+    if matched or not strangers or not own:  # else it is the file of another take
+        work.texts(theirs, ours)
+    last: dict[int, int] = {}
+    found: set[int] = set()
+    for number, entry in sorted(matched.items(), key=lambda pair: pair[1].number):
+        numbers = _joined_there(number, entry.text, found | matched.keys(), own)
+        was = one_line(" ".join(own[each].text for each in numbers))
+        work.sentence(sheet.lines[number], [sheet.lines[each] for each in numbers], entry, was)
+        last[entry.number] = numbers[-1]
+        found.update(numbers)
+    work.pauses(theirs.entries, last)
+    work.missing([number for number in range(len(sheet.lines)) if number not in found])
+    return Reading(work.edits, tuple(work.changes), tuple(sorted(work.problems, key=lambda each: each.line)))
+
+
+def _parsed(text: str) -> _Parsed:
+    plain = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")))
+    parsed, clip = _Parsed(), None
+    head: dict[str, list[str]] = {}
+    open_text = ""
+    for number, line in enumerate(plain.split("\n"), start=1):
+        entry = _entry(number, line, clip)
+        heading = _HEADING.match(line)
+        if heading and not heading[1] and open_text == "description":
+            heading = None  # one of the description's own
+        if heading or entry is not None or _NOTE.match(line):
+            open_text = ""
+        if heading:
+            clip = int(heading[1]) - 1 if heading[1] else clip
+        elif entry is not None:
+            parsed.entries.append(entry)
+        elif not parsed.entries and (found := _TITLE.fullmatch(line)):
+            open_text = found[1].lower()
+            head[open_text] = [found[2].strip()]
+        elif _NOTE.match(line):
+            continue
+        elif open_text == "description":
+            head[open_text].append(line.rstrip())
+        elif line.strip():
+            _on(parsed, number, line, clip)
+    if "title" in head:
+        parsed.title = one_line(head["title"][0])
+    if "description" in head:
+        parsed.description = "\n".join(head["description"]).strip()
+    return parsed
+
+
+def _entry(number: int, line: str, clip: int | None) -> _Entry | None:
+    """The line, if it has a tick, a time, or is a pause."""
+    if pause := _PAUSE.fullmatch(line):
+        return _Entry(number, pause[1].lower(), clip, text=pause[2].strip())
+    tick = _TICK.fullmatch(line)
+    rest = tick[2] if tick else line
+    time = _TIME.fullmatch(rest)
+    if tick is None and time is None:
+        return None
+    tenths = None if time is None else int(time[1] or 0) * 36000 + int(time[2]) * 600 + int(time[3]) * 10 + int(time[4])
+    ticked = None if tick is None else bool(tick[1])
+    if time:
+        return _Entry(number, "line", clip, ticked, tenths, _words_of(time[5]))
+    return _Entry(number, "line", clip, ticked, tenths, *_untorn(rest))
+
+
+def _untorn(text: str) -> tuple[str, bool]:
+    """The words of a line without what is left of its tick and time, and whether there is any."""
+    if torn := _TORN.fullmatch(text):
+        return _words_of(torn[1]), True
+    return _words_of(_BULLET.sub("", text, count=1)), False
+
+
+def _on(parsed: _Parsed, number: int, line: str, clip: int | None) -> None:
+    """A line without tick and time: indented it goes on with the one before, as an editor that wraps has it."""
+    last = parsed.entries[-1] if parsed.entries else None
+    if line[:1].isspace() and last is not None and last.kind == "line":
+        parsed.entries[-1] = replace(last, text=one_line(f"{last.text} {_words_of(line)}"))
+    else:
+        parsed.entries.append(_Entry(number, "line", clip, None, None, *_untorn(line)))
+
+
+def _words_of(text: str) -> str:
+    return one_line(text.replace(MARK, "").replace("<!--", "").replace("-->", ""))
+
+
+def _matched(theirs: Sequence[_Entry], ours: Sequence[_Entry]) -> tuple[dict[int, _Entry], list[_Entry]]:
+    """Which line of the sheet each entry is: by its time first, then by its words; and what is left."""
+    free = dict(enumerate(ours))
+    matched: dict[int, _Entry] = {}
+    left = [entry for entry in theirs if entry.kind == "line"]
+    for test in (_same, _same_time, _same_time_elsewhere, _same_words, _like_words):
+        rest = []
+        for entry in left:
+            number = next((number for number, own in free.items() if test(entry, own)), None)
+            if number is None:
+                rest.append(entry)
+            else:
+                matched[number] = entry
+                del free[number]
+        left = rest
+    return matched, left
+
+
+def _rejoined(
+    theirs: Sequence[_Entry], matched: dict[int, _Entry], left: Sequence[_Entry], ours: Sequence[_Entry]
+) -> tuple[list[_Entry], list[Problem]]:
+    """Gives the second half of a sentence that was broken in two back to the first.
+
+    Returns what is still left, and which halves were to be cut.
+    """
+    numbers = {entry.number: number for number, entry in matched.items()}
+    halves = {entry.number for entry in left}
+    strangers, problems = [], []
+    before: int | None = None
+    for entry in (entry for entry in theirs if entry.kind == "line"):
+        before = numbers.get(entry.number, before)
+        if entry.number not in halves:
+            continue
+        whole = None if before is None or entry.torn else one_line(f"{matched[before].text} {entry.text}")
+        if before is None or not whole or not _closer(whole, matched[before].text, ours[before].text):
+            strangers.append(entry)
+            continue
+        if entry.tick not in {None, matched[before].tick}:
+            says = "A sentence is kept or cut as a whole, so this half of one does what the half before it does."
+            problems.append(Problem(entry.number, says))
+        matched[before] = replace(matched[before], text=whole)
+    return strangers, problems
+
+
+def _joined_there(number: int, text: str, known: Set[int], ours: Sequence[_Entry]) -> list[int]:
+    """The line that a text was matched with, and those beside it that have no line of their own and stand in it."""
+    first = last = number
+    was = ours[number].text
+    while last + 1 < len(ours) and last + 1 not in known and ours[last + 1].clip == ours[number].clip:
+        if not _closer(f"{was} {ours[last + 1].text}", was, text):
+            break
+        was, last = f"{was} {ours[last + 1].text}", last + 1
+    while first > 0 and first - 1 not in known and ours[first - 1].clip == ours[number].clip:
+        if not _closer(f"{ours[first - 1].text} {was}", was, text):
+            break
+        was, first = f"{ours[first - 1].text} {was}", first - 1
+    return list(range(first, last + 1))
+
+
+def _closer(one: str, other: str, to: str) -> bool:
+    """Whether the first of two texts is more like a third."""
+    return likeness(one, to) > likeness(other, to)
+
+
+def _same(entry: _Entry, own: _Entry) -> bool:
+    return _same_time(entry, own) and entry.text == own.text
+
+
+def _same_time(entry: _Entry, own: _Entry) -> bool:
+    return entry.tenths is not None and (entry.clip, entry.tenths) == (own.clip, own.tenths)
+
+
+def _same_time_elsewhere(entry: _Entry, own: _Entry) -> bool:
+    """Moved below another clip: only with nearly its own words."""
+    return entry.tenths is not None and entry.tenths == own.tenths and _like_words(entry, own)
+
+
+def _same_words(entry: _Entry, own: _Entry) -> bool:
+    return bool(entry.text) and plain(entry.text) == plain(own.text)
+
+
+def _like_words(entry: _Entry, own: _Entry) -> bool:
+    return bool(entry.text) and likeness(entry.text, own.text) >= _ALIKE
+
+
+def _strange(strangers: Sequence[_Entry], matched: Mapping[int, _Entry], ours: Sequence[_Entry]) -> Iterator[Problem]:
+    taken = {(ours[number].clip, ours[number].tenths): entry.number for number, entry in matched.items()}
+    for entry in strangers:
+        twice = taken.get((entry.clip, entry.tenths)) if entry.tenths is not None else None
+        if twice is not None:
+            says = f"This sentence stands in line {twice} already; that one counts."
+        else:
+            says = f'Nobody says "{_short(entry.text)}" there, so it cannot be shown. Correct the sentence that you'
+            says += " mean instead."
+        yield Problem(entry.number, says)
+
+
+@dataclass(slots=True)
+class _Work:
+    """Collects what a text changes."""
+
+    sheet: Sheet
+    edits: Edits
+    now: tuple[str, ...]
+    changes: list[Change] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def texts(self, theirs: _Parsed, ours: _Parsed) -> None:
+        if theirs.title is not None and theirs.title != ours.title:
+            self.edits = replace(self.edits, title=theirs.title or None)
+            self.changes.append(Change(1, f'the title: "{theirs.title}"' if theirs.title else "the recipe's title"))
+        if theirs.description is not None and theirs.description != ours.description:
+            self.edits = replace(self.edits, description=theirs.description or None)
+            told = (
+                f'the description: "{_short(theirs.description)}"' if theirs.description else "the recipe's description"
+            )
+            self.changes.append(Change(2, told))
+
+    def sentence(self, line: Line, lines: Sequence[Line], entry: _Entry, was: str) -> None:
+        """`line` is the one that was matched, `lines` are all that stand in the entry; `was` is their text."""
+        if entry.torn:
+            says = f"A sentence begins with - [x] or - [ ] and its time, {clock(line.start_ms)}. What stands here"
+            self.problems.append(Problem(entry.number, f"{says} is neither, so the sentence stays as it was."))
+            return
+        ticked = entry.tick is not None and entry.tick != line.ticked
+        mended = entry.text != was
+        if (ticked or mended) and self._gone(line, entry):
+            return
+        for each in lines if ticked else ():
+            self._tick(each, entry)
+        whole = replace(
+            line,
+            words=tuple(word for each in lines for word in each.words),
+            heard=one_line(" ".join(each.heard for each in lines)),
+        )
+        if mended and self._said(whole, entry):
+            self._mend(whole, entry)
+
+    def _tick(self, line: Line, entry: _Entry) -> None:
+        keep = None if entry.tick == line.default else entry.tick
+        self.edits = self.edits.ruled(self.sheet.clips[line.clip][0], line.start_ms, line.end_ms, keep)
+        verb = "kept" if entry.tick else "cut"
+        self.changes.append(Change(entry.number, f'{clock(line.start_ms)} is {verb}: "{_short(line.text)}"'))
+
+    def _mend(self, line: Line, entry: _Entry) -> None:
+        sha = self.sheet.clips[line.clip][0]
+        heard = entry.text == _words_of(line.heard)
+        text = None if heard else _text(sha, line, entry.text)
+        self.edits = self.edits.told(sha, line.start_ms, line.end_ms, text)
+        after, before = _around(entry.text, line.text), _around(line.text, entry.text)
+        says = f'{clock(line.start_ms)} says "{after}" instead of "{before}"'
+        self.changes.append(Change(entry.number, says, line.text, entry.text))
+
+    def _gone(self, line: Line, entry: _Entry) -> bool:
+        sha, name = self.sheet.clips[line.clip]
+        if sha not in self.now:
+            says = f"This sentence is in {name} as it was before; that clip is another one now."
+            self.problems.append(Problem(entry.number, says))
+        return sha not in self.now
+
+    def _said(self, line: Line, entry: _Entry) -> bool:
+        """Whether the corrected text can be what is said there."""
+        words, seconds = entry.text.split(), max(1, line.end_ms - line.start_ms) / 1000
+        says = ""
+        if not plain(entry.text):
+            says = "This sentence has no words. To cut it, take the x out of its [x]."
+        elif {clock(each.start_ms) for each in self.sheet.lines} & set(words) - set(line.text.split()):
+            says = "More than one line stands here. Give each sentence a line of its own again."
+        elif _PAUSE_INSIDE.search(entry.text) and not _PAUSE_INSIDE.search(line.text):
+            says = "A pause has a line of its own, below its sentence: move [keep] there."
+        elif len(plain(entry.text)) > _LETTERS_A_SECOND * seconds and len(words) > len(line.words):
+            says = f"{len(words)} words cannot be said in {seconds:.1f} s, so the sentence stays as it was heard."
+        elif len(words) >= _FEW_WORDS and likeness(entry.text, line.text) < (
+            _SAID_IN_DRAFT if self.sheet.draft else _SAID
+        ):
+            says = f'Nobody says "{_short(entry.text)}" there. What was heard: "{_short(line.text)}"'
+        if says:
+            self.problems.append(Problem(entry.number, says))
+        return not says
+
+    def pauses(self, entries: Sequence[_Entry], lines: Mapping[int, int]) -> None:
+        """A pause belongs to the sentence before it."""
+        before: int | None = None
+        seen: set[int] = set()
+        for entry in entries:
+            if entry.kind == "line":
+                before = lines.get(entry.number, before)
+                continue
+            line = self.sheet.lines[before] if before is not None else None
+            if line is None or not line.pause_ms or before in seen:
+                if entry.kind == "keep":
+                    self.problems.append(Problem(entry.number, "There is no shortened pause here that could be kept."))
+                continue
+            seen.add(before if before is not None else -1)
+            if _other_length(entry.text, line.pause_ms):
+                says = "A pause is shortened, or kept as it was by [keep]; another length cannot be asked for here."
+                self.problems.append(Problem(entry.number, says))
+            elif (entry.kind == "keep") != line.pause_kept and not self._gone(line, entry):
+                self._pause(line, entry)
+
+    def _pause(self, line: Line, entry: _Entry) -> None:
+        keep = entry.kind == "keep"
+        start, end = line.end_ms, line.end_ms + line.pause_ms
+        self.edits = self.edits.ruled(self.sheet.clips[line.clip][0], start, end, True if keep else None)
+        verb = "is kept" if keep else "is shortened"
+        self.changes.append(Change(entry.number, f"the pause of {line.pause_ms / 1000:.1f} s at {clock(start)} {verb}"))
+
+    def missing(self, numbers: Sequence[int]) -> None:
+        lines = [self.sheet.lines[number] for number in numbers]
+        if lines and len(lines) == len(self.sheet.lines):
+            self.problems.append(
+                Problem(1, "None of the sentences stands here any more, so all of them stay as they were.")
+            )
+            return
+        for line in lines:
+            says = f'The sentence at {clock(line.start_ms)} has lost its line and stays: "{_short(line.text)}"'
+            self.problems.append(Problem(1, f"{says}. To cut it, put the line back without its x."))
+
+
+def _other_length(told: str, pause_ms: int) -> bool:
+    seconds = re.search(r"\d+(?:[.,]\d+)?", told)
+    return seconds is not None and seconds[0].replace(",", ".") != f"{pause_ms / 1000:.1f}"
+
+
+def _short(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _around(text: str, other: str) -> str:
+    """What of a long text is different in another, with two words on each side; a short one as a whole."""
+    if max(len(text), len(other)) <= _SHOWN:
+        return text
+    words, others = text.split(), other.split()
+    first = _same_words_first(words, others)
+    last = len(words) - _same_words_first(words[first:][::-1], others[first:][::-1])
+    start, end = max(0, first - 2), last + 2
+    dots = "… " if start else "", " …" if end < len(words) else ""
+    return dots[0] + _short(" ".join(words[start:end])) + dots[1]
+
+
+def _same_words_first(words: Sequence[str], others: Sequence[str]) -> int:
+    """How many words two texts begin with alike."""
+    pairs = enumerate(zip(words, others, strict=False))
+    return next((number for number, (one, other) in pairs if one != other), min(len(words), len(others)))
+
+
+# --- corrected texts --------------------------------------------------------------------------------------------------
+
+
+def _text(clip: str, line: Line, told: str) -> Text:
+    """A corrected line: words that stay keep their times, the others share the time between them."""
+    tokens, words = _tokens(told), line.words
+    made: list[Word] = []
+    fresh: list[int] = []
+    codes = Levenshtein.opcodes([clean(word.text) for word in words], tokens)
+    for same, run in groupby(codes, key=lambda each: each.tag == "equal"):
+        group = list(run)
+        first, last = group[0].src_start, group[-1].src_end
+        if same:
+            made += (replace(word, confidence=1.0) for word in words[first:last])
+        else:
+            new = tokens[group[0].dest_start : group[-1].dest_end]
+            fresh += range(len(made), len(made) + len(new))
+            made += laid(new, *_room(words, first, last))
+    return Text(clip, line.start_ms, line.end_ms, tuple(made), tuple(fresh))
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text; where a script has no spaces, its characters."""
+    runs = ((spaceless(token[0]), token) for part in text.split() for token in _by_script(part))
+    return [word for single, token in runs for word in (token if single else [token])]
+
+
+def _by_script(part: str) -> Iterator[str]:
+    return ("".join(run) for _, run in groupby(part, key=spaceless))
+
+
+def _room(words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
+    """The time of words first..last; where there are none, the gap between their neighbors."""
+    if first < last:
+        return words[first].start_ms, max(word.end_ms for word in words[first:last])
+    start = words[first - 1].end_ms if first else words[0].start_ms
+    return start, max(start, words[first].start_ms if first < len(words) else start)
+
+
+def timed(text: Text, aligned: Sequence[Word]) -> Text:
+    """The text with its fresh words where the aligner heard them, between the words that stay."""
+    if len(aligned) != len(text.words):
+        return replace(text, fresh=())
+    words, fresh = list(text.words), set(text.fresh)
+    for number in text.fresh:
+        low = max((words[n].end_ms for n in range(number)), default=text.start_ms)
+        high = min((words[n].start_ms for n in range(number, len(words)) if n not in fresh), default=text.end_ms)
+        start = min(max(aligned[number].start_ms, low), high)
+        end = min(max(aligned[number].end_ms, start), high)
+        if end - start >= _SHORTEST_WORD_MS:
+            words[number] = replace(words[number], start_ms=start, end_ms=end)
+    return replace(text, words=tuple(words), fresh=())
+
+
+def unsure(line: Line) -> Iterator[str]:
+    """The words of a line that may be misheard."""
+    return (clean(word.text) for word in line.words if doubtful(word))
+
+
+def learned(changes: Iterable[Change], lines: Iterable[Line]) -> tuple[str, ...]:
+    """Names that corrections brought: words that were not heard before, and capitalized words inside a sentence."""
+    heard = {plain(word) for line in lines for word in line.heard.split()}
+    found: dict[str, None] = {}
+    for change in changes:
+        before = set(map(_bare, change.before.split()))
+        for number, token in enumerate(change.after.split()):
+            word = _bare(token)
+            if len(word) < 2 or word in before or not any(c.isalpha() for c in word):
+                continue
+            capital = number > 0 and word[0].isupper()
+            if capital or plain(word) not in heard:
+                found[word] = None
+    return tuple(found)
+
+
+def _bare(token: str) -> str:
+    """A word without the punctuation around it."""
+    return re.sub(r"^\W+|\W+$", "", token)
