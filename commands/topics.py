@@ -7,7 +7,6 @@ import csv
 import getpass
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 # As pipeline.board has them; a test holds both together.
 ORDERS = ("trending", "new")
 STATUSES = ("new", "planned", "answered", "declined", "merged")
-TOKEN = "CANDID_YOUTUBE_TOKEN"  # noqa: S105 - the name of the variable, not what it holds
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _voter = click.option("--by", help="Who votes (default: your user name on this machine).")
@@ -340,14 +338,14 @@ def _text(path: Path) -> str:
 
 def _of_youtube(named: Path | None, person: str) -> list[tuple[str, Wish]]:
     """The wishes in the comments on a person's videos, each with the comment where it stands."""
-    from pipeline import comments, people
+    from pipeline import comments, people, signin, vault
+    from pipeline.accounts import Accounts
     from pipeline.board import Wish
 
     people.find(talk.workspace(named).people, person)
-    token = os.environ.get(TOKEN, "").strip()
-    if not token:
-        raise BoardError(f"There is no access to {person}'s YouTube channel.", f"Put an access token into {TOKEN}.")
-    with comments.client(token, comments.ROOT) as youtube:
+    access = Accounts(vault.home()).get(person, "youtube")
+    token = access.renew(signin.refreshed)["access_token"]  # one holds for an hour
+    with comments.client(token, access.account.address) as youtube:
         found = list(comments.suggestions(youtube))
     return [(f"comment {one.comment}", Wish(one.text, one.name, f"youtube:{one.name}", one.source)) for one in found]
 

@@ -11,14 +11,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pipeline import alike, artwork, board, orders, recipes, takes, templates
+from pipeline import alike, artwork, board, orders, receipts, recipes, takes, templates
 from pipeline.alike import Nudge, Shown
-from pipeline.errors import CandidError, RecipeError
-from pipeline.model import Post, Recipe, Take
+from pipeline.errors import CandidError, RecipeError, WorkspaceError
+from pipeline.model import Post, Receipt, Recipe, Take
 from pipeline.workspace import Workspace
 
-REPORT, APPROVAL, RECEIPTS = "report.json", "approval.json", "receipts.json"
+REPORT, APPROVAL = "report.json", "approval.json"
 _STATES = ("open", "claimed", "recorded", "made", "approved", "published")  # in their order
 _TOPICS_SHOWN = 5  # of the board, in the table of everything
 
@@ -59,9 +60,9 @@ def look(space: Workspace) -> Circle:
     handed_in = takes.listed(space.takes)
     known = recipes_of(space, handed_in)
     steps = [*_topics(space, faults), *map(_recipe_step, known), *(_take_step(space, take) for take in handed_in)]
-    steps += [Step("video", name, "made", "", f"look at output/{name}/") for name in _loose(space, handed_in)]
+    steps += [_video_step(space, name) for name in _loose(space, handed_in)]
     faults += [state.fault for state in known if state.fault]
-    faults += [str(fault) for fault in takes.damaged(space.takes)]
+    faults += [str(fault) for fault in (*takes.damaged(space.takes), *_unread(space))]
     return Circle(tuple(steps), alike.nudges(tuple(_shown(space, handed_in))), tuple(faults))
 
 
@@ -76,10 +77,14 @@ def recipes_of(space: Workspace, handed_in: Sequence[Take] | None = None) -> tup
 
 def state_of(space: Workspace, take: Take) -> str:
     """How far a take is."""
-    folder = space.output / take.id
-    if _is_out(folder / RECEIPTS):
+    return _state(space.output / take.id)
+
+
+def _state(folder: Path) -> str:
+    """How far the take is that was made in a folder."""
+    if _out(folder):
         return "published"
-    if (folder / APPROVAL).exists():
+    if _approved(folder):
         return "approved"
     return "made" if (folder / REPORT).exists() else "recorded"
 
@@ -93,10 +98,36 @@ def _recipe_state(space: Workspace, slug: str, recipe: Recipe | RecipeError, han
     return RecipeState(slug, recipe.topic, recipe.asked_by, state, who)
 
 
-def _is_out(receipts: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):  # it may hold anything
-        return any(receipt.get("link") for receipt in json.loads(receipts.read_text(encoding="utf-8")))
-    return False
+def _out(folder: Path) -> tuple[Receipt, ...]:
+    """The videos of a take that are out and were not taken down."""
+    try:
+        told = receipts.read(folder)
+    except WorkspaceError:  # told among the faults
+        return ()
+    return tuple(each for each in receipts.out(told) if not receipts.hidden(told, each.service))
+
+
+def _approved(folder: Path) -> tuple[str, ...]:
+    """The services for which a take is approved.
+
+    () where that was withdrawn, or a file is no longer the one that was approved, by its size and date.
+    """
+    told = _json(folder / APPROVAL)
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):  # it may hold anything
+        if not told.get("withdrawn") and all(_is_same(folder, each["stamps"]) for each in told["sealed"]):
+            return tuple(str(each["service"]) for each in told["sealed"])
+    return ()
+
+
+def _is_same(folder: Path, stamps: Sequence[tuple[str, int, int]]) -> bool:
+    found = ((name, (folder / name).stat()) for name, _, _ in stamps)
+    return [(name, seen.st_size, seen.st_mtime_ns) for name, seen in found] == [tuple(each) for each in stamps]
+
+
+def _json(path: Path) -> Any:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {}
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -127,8 +158,37 @@ def _recipe_step(found: RecipeState) -> Step:
 
 def _take_step(space: Workspace, take: Take) -> Step:
     state = state_of(space, take)
-    waits = {"recorded": f"candid render {take.id}", "made": f"{take.person}: look at output/{take.id}/"}
-    return Step("take", take.id, state, take.person, waits.get(state, ""))
+    return Step("take", take.id, state, take.person, _waits(space.output / take.id, state, take.person))
+
+
+def _video_step(space: Workspace, name: str) -> Step:
+    """A video of clips that were never handed in."""
+    folder, told = space.output / name, _json(space.output / name / REPORT)
+    person = str(told.get("person") or "") if isinstance(told, dict) else ""
+    state = _state(folder)
+    return Step("video", name, state, person, _waits(folder, state, person))
+
+
+def _waits(folder: Path, state: str, person: str) -> str:
+    """What is next for a take."""
+    take = folder.name
+    if state == "recorded":
+        return f"candid render {take}"
+    if not person:
+        return f"look at output/{take}/"
+    if state == "made":
+        return f"{person}: candid approve {take} --as {person}"
+    left = set(_approved(folder)) - {receipt.service for receipt in _out(folder)}
+    return f"{person}: candid publish {take} --as {person}" if left else ""
+
+
+def _unread(space: Workspace) -> Iterator[WorkspaceError]:
+    """What is wrong with receipts."""
+    for path in sorted(space.output.glob(f"*/{receipts.NAME}")):
+        try:
+            receipts.read(path.parent)
+        except WorkspaceError as fault:
+            yield fault
 
 
 def _loose(space: Workspace, handed_in: Sequence[Take]) -> list[str]:

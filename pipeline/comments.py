@@ -46,7 +46,7 @@ def client(token: str, root: str = ROOT) -> Iterator[Any]:
         from googleapiclient import discovery, discovery_cache
     except ImportError as fault:
         raise BoardError(
-            "Comments need Google's client, which is not installed.", "pip install 'candid[youtube]'"
+            "Comments need Google's client, which is not installed.", "pip install 'candid[publish]'"
         ) from fault
     # Built from the description that the client ships: nothing is downloaded, and a test can put another root there.
     described = json.loads(discovery_cache.get_static_doc("youtube", "v3"))
@@ -129,11 +129,11 @@ def _refused(status: int, reason: str) -> BoardError:
     if status == 429 or reason in ("rateLimitExceeded", "userRateLimitExceeded"):
         return BoardError("YouTube was asked too often in a short time.", "Run the same command again in some minutes.")
     if status == 401:
-        return BoardError("YouTube no longer accepts the access token.", "Get a new one; they hold for an hour.")
+        return BoardError("YouTube no longer accepts the sign-in.", "Sign in again: candid accounts connect youtube")
     if status == 403:
         return BoardError(
             f"YouTube refuses to show the comments ({reason or 'forbidden'}).",
-            "The token needs the right youtube.force-ssl, and the account has to own the channel.",
+            "The sign-in needs the right youtube.force-ssl, and the account has to own the channel.",
         )
     return BoardError(f"YouTube failed to answer ({status} {reason}".rstrip() + ").", "Try again later.")
 

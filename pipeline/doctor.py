@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 from pipeline import ffmpeg
-from pipeline.errors import CandidError
+from pipeline.errors import AccountError, CandidError
+from pipeline.signin import TESTING
+from pipeline.vault import Keeper
 from pipeline.workspace import Workspace
 
 _ROOM_WANTED_GB = 2  # a minute of video takes about 30 MB, and as much again in chunks
@@ -43,6 +46,7 @@ def examine(space: Workspace) -> Iterator[Finding]:
         yield _looked(name, partial(metadata.version, package), f"pip install --force-reinstall {package}")
     yield _looked("captions font", _font, "pip install --force-reinstall font-roboto")
     yield from _transcribers()
+    yield from _accounts()
     yield _folder(space)
     yield _room(space)
     yield Finding("machine", True, f"{os.cpu_count()} cores")
@@ -79,6 +83,41 @@ def _transcribers() -> Iterator[Finding]:
         yield Finding(f"transcriber {engine.name}", not lack, what or "ready", cure, essential=False)
     chosen = transcribers.choose("auto")
     yield Finding("transcriber auto", True, chosen.why)
+
+
+def _accounts() -> Iterator[Finding]:
+    """Who is connected, whose sign-in has ended, and what protects the tokens."""
+    from pipeline import vault
+    from pipeline.accounts import Accounts, connecting, has_ended
+
+    try:
+        accounts = Accounts(vault.home())
+        found, faults = accounts.examined()
+        keeper = accounts.vault.keeper()
+    except AccountError as fault:
+        yield Finding("accounts", False, fault.what, fault.do, essential=False)
+        return
+    yield Finding("accounts", True, f"{len(found)} connected" if found or faults else "none connected")
+    for account in found:
+        if has_ended(account):
+            cure = f"Sign in again: {connecting(account.person, account.service, account.address)}"
+            said = f"{account.person}'s sign-in at {account.service} has ended"
+            yield Finding("account", False, said, cure, essential=False)
+    for wrong in faults:
+        yield Finding("account", False, wrong.what, wrong.do, essential=False)
+    if any(account.service == "youtube" for account in found):
+        yield Finding("YouTube sign-ins", True, "last until they are revoked, once the client is published", TESTING)
+    if keeper:
+        yield Finding("tokens", True, _protected(accounts.vault.folder, keeper))
+
+
+def _protected(folder: Path, keeper: Keeper) -> str:
+    if keeper.kind == "keyring":
+        return f"sealed in {folder}; the key is in the system's keyring ({keeper.why})"
+    return (
+        f"sealed in {folder}; the key is a file there that only you can read ({keeper.why}). "
+        "Whoever has your rights on this machine, or a copy of the whole folder, can open them"
+    )
 
 
 def _folder(space: Workspace) -> Finding:

@@ -6,6 +6,8 @@ CandidError
 ├── RecipeError      a recipe, person or brand file is wrong
 ├── TranscriberError an engine or its model is missing or failed
 ├── BatchError       many takes at once cannot begin or go on (a manifest, an engine or its workers)
+├── AccountError     an account is missing, belongs to somebody else, or needs a new sign-in
+├── PublishError     nothing may go out yet, or a service refuses it
 ├── BoardError       the board of topics cannot be used, or refuses what was asked
 ├── FFmpegError      ffmpeg failed; carries the last lines it said
 └── LimitError       reading or encoding took more time or memory than a sane clip needs
@@ -35,7 +37,11 @@ class WorkspaceError(CandidError):
 
 
 class RecipeError(CandidError):
-    """A recipe, person or brand file is wrong."""
+    """A recipe, person or brand file is wrong. `key` is the dotted key in it that is, where it is one."""
+
+    def __init__(self, what: str, do: str = "", key: str = "") -> None:
+        super().__init__(what, do)
+        self.key = key
 
 
 class TranscriberError(CandidError):
@@ -60,6 +66,21 @@ class BoardError(CandidError):
 
 class BatchError(CandidError):
     """Many takes at once cannot begin or go on: the manifest, the engine or one of its workers is not fit for it."""
+
+
+class AccountError(CandidError):
+    """An account is missing, belongs to somebody else, or needs a new sign-in."""
+
+
+class PublishError(CandidError):
+    """Nothing may go out yet (no approval, a rule of the service), or the service refuses it.
+
+    `again_at` is when it may be tried again (RFC 3339), where that is known.
+    """
+
+    def __init__(self, what: str, do: str = "", again_at: str = "") -> None:
+        super().__init__(what, do)
+        self.again_at = again_at
 
 
 def in_words(fault: BaseException) -> CandidError:

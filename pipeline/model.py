@@ -97,6 +97,7 @@ class Recipe:
     brand: str = "default"
     branded: bool = True
     denoise: bool = True
+    synthetic: bool = False  # something in it is made by a machine to look real: services want to know
     trim: TrimRules = TrimRules()
 
 
@@ -480,6 +481,90 @@ class Loudness:
     lufs: float | None
     true_peak_dbtp: float | None
     notes: tuple[str, ...] = ()
+
+
+# --- what goes out ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account at a service, without its tokens: what may be shown."""
+
+    person: str
+    service: str
+    id: str  # as the service calls it: a channel, a user
+    name: str  # as people see it there
+    address: str  # the root of the service, with a slash at the end; every PeerTube instance has its own
+    scopes: tuple[str, ...] = ()  # what it may do there
+    connected: str = ""  # RFC 3339, UTC
+    expires: str = ""  # when a new sign-in is needed, where that is known
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What goes out to one service: exactly these files and texts.
+
+    `files` are all of them, by name, with their SHA-256. Texts are filled: no template is left in them.
+    """
+
+    take: str
+    person: str
+    service: str
+    variant: str  # of the plan: "landscape", "vertical-unbranded", ...
+    video: Path
+    sha256: str
+    size: int  # bytes
+    seconds: float
+    post: Post
+    files: tuple[tuple[str, str], ...] = ()
+    language: str = ""  # of what is said; "" where nobody knows
+    srt: Path | None = None
+    vtt: Path | None = None
+    draft: bool = False  # the captions are a draft
+    thumbnail: Path | None = None
+    discloses: bool = False  # the speaker speaks for their employer, and says so
+    synthetic: bool = False  # the recipe says that something in it is made by a machine to look real
+
+    @property
+    def marker(self) -> str:
+        """By which an upload of ours is found again at a service that lost its answer."""
+        return marker(self.sha256)
+
+    @property
+    def shape(self) -> str:
+        """landscape | vertical | square"""
+        return self.variant.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That something happened at a service which must never happen twice.
+
+    Steps in their order: session, video, captions, thumbnail, playlist, public; and takedown. `session` is where an
+    upload goes on: whoever knows it may write there, so it is sealed on the shelf.
+    """
+
+    service: str
+    step: str
+    sha256: str  # of the video that it is about
+    account: str = ""  # its id at the service
+    id: str = ""  # of the video there
+    link: str = ""
+    session: str = ""
+    note: str = ""  # a sentence for people, such as why captions were refused
+    at: str = ""  # RFC 3339, UTC
+    person: str = ""  # whose account it was
+    causes: str = ""  # fingerprint of what the step sent; where that is another one now, it is done again
+    shows: str = ""  # of step public: private | unlisted | public, or from when on it is public (RFC 3339)
+
+    @property
+    def marker(self) -> str:
+        """As that of its parcel."""
+        return marker(self.sha256)
+
+
+def marker(sha256: str) -> str:
+    return f"candid-{sha256[:12]}"
 
 
 @dataclass(frozen=True, slots=True)

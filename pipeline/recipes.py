@@ -55,7 +55,9 @@ class _Trim(BaseModel):
     model_config = _STRICT
     pad: float = Field(0.2, ge=0, le=5, description="Kept on both sides of speech and action, in seconds.")
     pause: float = Field(0.6, ge=0, le=60, description="What a longer pause is shortened to, in seconds.")
-    fillers: Literal["off", "gentle", "tight"] = Field("gentle", description="Which 'um' and 'uh' are cut out.")
+    fillers: Literal["off", "gentle", "tight"] = Field(
+        "gentle", description="Which fillers (um, uh) and false starts are cut out."
+    )
     keep_action: bool = Field(True, description="Keep what happens without words.")
     keep_everything: bool = Field(False, description="Cut nothing out.")
     start: float | None = Field(None, ge=0, le=_LONGEST, description="Begin at this second of the clip.")
@@ -133,6 +135,7 @@ class _File(_Wishes):
     prompts: list[_Lines] = Field(default=[], max_length=30, description="What to show, one clip each.")
     script: _Lines = Field("", max_length=50_000, description="What is said, word for word, if it is read.")
     brand: str = Field("default", description="A folder in assets/brands/.")
+    synthetic: bool = Field(False, description="Something in it is made by a machine to look real: services label it.")
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -156,8 +159,7 @@ def wishes(source: str, values: Mapping[str, Any]) -> Layer:
     try:
         return Layer(source, _Wishes.model_validate(values).model_dump(exclude_unset=True))
     except ValidationError as fault:
-        said, cure = tomlfile.worded(fault, _Wishes, "")
-        raise RecipeError(f"In {source}{said}", cure) from fault
+        raise tomlfile.wrong(f"In {source}", fault, _Wishes) from fault
 
 
 def resolved(layers: Sequence[Layer], slug: str = "") -> Recipe:
@@ -166,8 +168,7 @@ def resolved(layers: Sequence[Layer], slug: str = "") -> Recipe:
     try:
         return _recipe(_File.model_validate(values), slug)
     except ValidationError as fault:
-        said, cure = tomlfile.worded(fault, _File, "")
-        raise RecipeError(f"Together, the settings are wrong{said}", cure) from fault
+        raise tomlfile.wrong("Together, the settings are wrong", fault, _File) from fault
 
 
 def _for_each_service(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +213,7 @@ def _recipe(told: _File, slug: str) -> Recipe:
         brand=told.brand,
         branded=told.branded,
         denoise=told.denoise,
+        synthetic=told.synthetic,
         trim=told.trim.rules(),
     )
 
@@ -253,23 +255,25 @@ def new(folder: Path, topic: str, slug: str = "", **values: Any) -> Path:
     import tomlkit
 
     if not topic.strip():
-        raise RecipeError("A recipe needs a topic.", "Say what the video is about.")
+        raise RecipeError("A recipe needs a topic.", "Say what the video is about.", "topic")
     name = checked(slug) if slug else workspace.slug(topic)
     path = folder / f"{name}.toml"
     more = tomlkit.dumps({key: value for key, value in values.items() if key not in _ASKED})
     asked = {key: value for key, value in values.items() if key in _ASKED}
-    text = _with(_NEW.format(slug=name, more=more and f"\n{more}"), {"topic": topic, **asked})
+    text = tomlfile.changed(_NEW.format(slug=name, more=more and f"\n{more}"), {"topic": topic, **asked})
     _checked(text, path)
     if not tomlfile.create(path, text):
-        raise RecipeError(f"There is a recipe {name} already.", f"Change {path}, or give the new one another name.")
+        raise RecipeError(
+            f"There is a recipe {name} already.", f"Change {path}, or give the new one another name.", "name"
+        )
     _schema_beside(folder)
     return path
 
 
 def edit(path: Path, **values: Any) -> None:
-    """Changes keys of a recipe file; comments and order stay. RecipeError where the result would be wrong."""
+    """Changes keys of a recipe file, as `tomlfile.changed` does. RecipeError where the result would be wrong."""
     read(path)
-    text = _with(path.read_text(encoding="utf-8-sig"), values)
+    text = tomlfile.changed(path.read_text(encoding="utf-8-sig"), values)
     _checked(text, path)
     tomlfile.replace(path, text)
 
@@ -313,25 +317,11 @@ def checked(slug: str) -> str:
     """The slug. RecipeError where it cannot be a file name everywhere, or leads out of its folder."""
     if not _SLUG.fullmatch(slug) or slug in workspace.DEVICES:
         raise RecipeError(
-            f"{slug!r} cannot be the name of a recipe.", "Use lower-case letters, digits and dashes: destroy-a-server."
+            f"{slug!r} cannot be the name of a recipe.",
+            "Use lower-case letters, digits and dashes: destroy-a-server.",
+            "name",
         )
     return slug
-
-
-def _with(text: str, values: Mapping[str, Any]) -> str:
-    import tomlkit
-
-    document = tomlkit.parse(text)
-    for key, value in values.items():
-        if key in document:
-            document[key] = value
-        else:  # above the first table, where a plain key belongs
-            tables = [number for number, (_, item) in enumerate(document.body) if isinstance(item, tomlkit.items.Table)]
-            if tables or isinstance(value, Mapping):
-                document = tomlkit.parse(f"{tomlkit.dumps({key: value})}\n{tomlkit.dumps(document)}")
-            else:
-                document[key] = value
-    return tomlkit.dumps(document)
 
 
 def _checked(text: str, path: Path) -> None:

@@ -90,6 +90,24 @@ def written(post: Post, values: Mapping[str, str]) -> Post:
     )
 
 
+def literal(text: str) -> str:
+    """A template that becomes exactly this text."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def disclosed(description: str, disclosure: str) -> str:
+    """The description with the disclosure in its first line, where whoever reads it cannot miss it.
+
+    Clearly, and near the claim: 16 CFR 255 (STANDARDS, "disclosure"). A line that says nothing else moves up.
+    """
+    said = " ".join(disclosure.split())
+    lines = description.split("\n")
+    if not said or re.search(rf"(?<!\w){re.escape(said)}(?!\w)", " ".join(lines[0].split())):
+        return description
+    rest = "\n".join(line for line in lines if " ".join(line.split()) != said)
+    return re.sub(r"\n{3,}", "\n\n", f"{said}\n\n{rest}").strip()
+
+
 def _resolved(name: str, own: Mapping[str, str], values: Mapping[str, str], asked: tuple[str, ...]) -> str:
     if name in asked:
         raise TemplateError(f"the {name} refers to itself: {' -> '.join([*asked, name])}")

@@ -118,6 +118,9 @@ def test_a_wish_that_is_wrong_names_the_person(space):
         settle(space, Wanted("", "anna"))
 
 
+_OUT = '[{"service": "youtube", "step": "video", "sha256": "0", "link": "https://x.example/1"}]'
+
+
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
@@ -136,13 +139,17 @@ def test_a_recipe_goes_from_open_to_published(space, talk_clip):
     assert state() == "claimed"
     take = _handed_in(space, talk_clip)
     assert state() == "recorded"
+    sealed = '"sealed": [{"service": "youtube", "stamps": []}]'
     for file, content, then in (
         ("report.json", "{}", "made"),
-        ("approval.json", "{}", "approved"),
-        ("receipts.json", '[{"step": "sent"}]', "approved"),
+        ("approval.json", "{}", "made"),
+        ("approval.json", f"{{{sealed}}}", "approved"),
+        ("approval.json", f'{{{sealed}, "withdrawn": "2026-11-24T10:00:00+00:00"}}', "made"),
+        ("approval.json", f"{{{sealed}}}", "approved"),
+        ("receipts.json", '[{"service": "youtube", "step": "session", "sha256": "0"}]', "approved"),
         ("receipts.json", '["no receipt"]', "approved"),
         ("receipts.json", "7", "approved"),
-        ("receipts.json", '[{"step": "out", "link": "https://x.example/1"}]', "published"),
+        ("receipts.json", _OUT, "published"),
     ):
         _write(space.output / take / file, content)
         assert state() == then
@@ -150,7 +157,7 @@ def test_a_recipe_goes_from_open_to_published(space, talk_clip):
 
 def test_a_recipe_is_as_far_as_the_furthest_take_of_a_person_with_several(space, talk_clip, tmp_path):
     first = _handed_in(space, talk_clip)
-    _write(space.output / first / "receipts.json", '[{"step": "out", "link": "https://x.example/1"}]')
+    _write(space.output / first / "receipts.json", _OUT)
     _handed_in(space, clips.ordinary(tmp_path, "again.mkv"))
     (found,) = [each for each in circle.recipes_of(space) if each.slug == "destroy-a-server"]
     assert (found.state, found.who) == ("published", "anna")

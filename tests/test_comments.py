@@ -15,11 +15,14 @@ from click.testing import CliRunner
 
 from commands import topics as commands
 from pipeline import comments
+from pipeline.accounts import Accounts
 from pipeline.comments import Suggestion, reads_like_suggestion, suggestions, wish
-from pipeline.errors import BoardError
+from pipeline.errors import AccountError, BoardError
+from pipeline.model import Account
 from tests.conftest import ROOT
 
 CHANNEL, TOKEN = "UC-mine", "token-1"
+STALE = {"access_token": "of-yesterday", "refresh_token": "refresh-1", "client_id": "c", "client_secret": "s"}
 
 
 def thread(
@@ -35,7 +38,7 @@ def thread(
 
 
 class Double(ThreadingHTTPServer):
-    """Lists the channel and its comments, two a page, the latest first, to whoever has the token."""
+    """Lists the channel and its comments, two a page, the latest first, to whoever has the token; and renews it."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -61,6 +64,13 @@ class _Answers(BaseHTTPRequestHandler):
             self._page(query)
         else:
             self._say(404, _fault(404, "notFound"))
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        if self.path == "/token" and form["refresh_token"] == [STALE["refresh_token"]]:
+            self._say(200, {"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"})
+        else:
+            self._say(400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."})
 
     def _page(self, query: dict[str, str]) -> None:
         assert query["textFormat"] == "plainText" and query["order"] == "time"
@@ -132,7 +142,7 @@ def test_older_comments_are_not_even_asked_for(youtube):
     ("fails", "says"),
     [
         ((403, "quotaExceeded"), "quota for today is used up"), ((403, "rateLimitExceeded"), "too often"),
-        ((403, "forbidden"), r"refuses .*forbidden"), ((401, "authError"), "access token"),
+        ((403, "forbidden"), r"refuses .*forbidden"), ((401, "authError"), "sign-in"),
         ((500, "backendError"), "500"),
     ],
 )  # fmt: skip
@@ -148,7 +158,7 @@ def test_what_youtube_refuses_is_told_in_words(youtube, fails, says):
 
 
 def test_a_wrong_token_a_missing_channel_and_no_network_are_told_in_words(youtube):
-    with pytest.raises(BoardError, match="access token"):
+    with pytest.raises(BoardError, match="no longer accepts the sign-in"):
         found(youtube, token="another")
     youtube.channels = []
     with pytest.raises(BoardError, match="no YouTube channel"):
@@ -165,7 +175,7 @@ def test_without_googles_client_the_cure_is_named():
         "try:\n  comments.client('t').__enter__()\nexcept errors.BoardError as fault: print(fault.do)"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout == "pip install 'candid[youtube]'\n"
+    assert said.stdout == "pip install 'candid[publish]'\n"
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -180,12 +190,19 @@ def workspace(tmp_path, monkeypatch, youtube):
     people = tmp_path / "assets" / "people"
     people.mkdir(parents=True)
     (people / "zoe.toml").write_text('name = "Zoë"\n')
-    monkeypatch.setattr(comments, "ROOT", youtube.root)
-    monkeypatch.setenv("CANDID_YOUTUBE_TOKEN", TOKEN)
+    monkeypatch.setenv("CANDID_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     return tmp_path
 
 
+def connect(workspace, youtube, **tokens: str) -> None:
+    """Zoë is connected; her access token is one of yesterday."""
+    account = Account("zoe", "youtube", CHANNEL, "Zoë's channel", youtube.root)
+    Accounts(workspace / "home").keep(account, {**STALE, "token_uri": f"{youtube.root}token", **tokens})
+
+
 def test_comments_are_imported_once(workspace, youtube):
+    connect(workspace, youtube)
     youtube.threads = [
         thread("c1", "How about dropping a piano on it? 🎹", 9, "@ada"),
         thread("c2", "how about dropping a piano on it? 🎹", 8, "@ben"),
@@ -201,13 +218,15 @@ def test_comments_are_imported_once(workspace, youtube):
         assert (topic["names"], topic["votes"]) == (["@ada", "@ben"], 2)
 
 
-def test_without_a_token_a_person_or_a_right_call_it_is_told_in_words(workspace, monkeypatch):
+def test_without_an_account_a_person_or_a_right_call_it_is_told_in_words(workspace, youtube):
     assert candid(workspace, "import", "youtube").exit_code == 2
     assert candid(workspace, "import", "file.csv", "--as", "zoe").exit_code == 2
     assert "no person 'nobody'" in str(candid(workspace, "import", "youtube", "--as", "nobody").exception)
-    monkeypatch.delenv("CANDID_YOUTUBE_TOKEN")
     without = candid(workspace, "import", "youtube", "--as", "zoe").exception
-    assert isinstance(without, BoardError) and "CANDID_YOUTUBE_TOKEN" in without.do
+    assert isinstance(without, AccountError) and "candid accounts connect youtube --as zoe" in without.do
+    connect(workspace, youtube, refresh_token="revoked")
+    ended = candid(workspace, "import", "youtube", "--as", "zoe").exception
+    assert isinstance(ended, AccountError) and "has ended" in ended.what and "7 days" in ended.do
 
 
 # --- what reads like a suggestion -------------------------------------------------------------------------------------

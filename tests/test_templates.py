@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import Brand, Person, Post, Recipe
-from pipeline.templates import FIELDS, TemplateError, fields, filled, values, written
+from pipeline.templates import FIELDS, TemplateError, disclosed, fields, filled, literal, values, written
 
 ANNA = Person("anna", "Anna Example", "Engineer", "I work at Acme.")
 
@@ -66,3 +66,26 @@ def test_a_description_may_name_the_title_and_a_tag_both():
 def test_texts_that_name_each_other_in_a_circle_are_refused(post):
     with pytest.raises(TemplateError, match="refers to itself"):
         written(post, {})
+
+
+@given(st.text(st.characters(exclude_categories=["Cc"])).map(str.strip))
+def test_a_literal_becomes_exactly_its_text(text):
+    assert filled(literal(text), dict.fromkeys(FIELDS, "x")) == text
+
+
+@pytest.mark.parametrize(
+    ("description", "then"),
+    [
+        ("", "I work at Acme."),
+        ("Hello.", "I work at Acme.\n\nHello."),
+        ("Hello.\n\nI work at Acme.\n\nBye.", "I work at Acme.\n\nHello.\n\nBye."),
+        ("I work at Acme.\nHello.", "I work at Acme.\nHello."),
+        ("Hello, I  work at Acme. Look:\nthere.", "Hello, I  work at Acme. Look:\nthere."),
+        ("I work at Acme.org", "I work at Acme.\n\nI work at Acme.org"),
+        ("\nI work at Acme.", "I work at Acme."),
+    ],
+)
+def test_the_disclosure_stands_in_the_first_line(description, then):
+    assert disclosed(description, "I work at Acme.") == then
+    assert disclosed(then, "I work at Acme.") == then
+    assert disclosed(description, " ") == description
