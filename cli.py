@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from commands import batch, circle, people, recipes, takes, talk, topics, words
+from commands import (
+    accounts,
+    approve,
+    batch,
+    circle,
+    people,
+    publish,
+    recipes,
+    serve,
+    takes,
+    talk,
+    topics,
+    words,
+)
 from pipeline import __version__
 from pipeline.errors import in_words
 
@@ -191,8 +204,21 @@ def _each(groups: Sequence[tuple[str, ...]], one: Callable[[tuple[str, ...]], No
     return 1 if failed else 0
 
 
-for _group in (batch.batch, topics.topics, recipes.recipes, people.people, takes.submit, words.words, circle.status):
-    main.add_command(_group)
+for _command in (
+    batch.batch,
+    topics.topics,
+    recipes.recipes,
+    people.people,
+    takes.submit,
+    words.words,
+    accounts.accounts,
+    approve.approve,
+    publish.publish,
+    publish.takedown,
+    circle.status,
+    serve.serve,
+):
+    main.add_command(_command)
 
 
 @main.command()

@@ -46,7 +46,7 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: st
 
     table = Table(*titles, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))  # Text: what people wrote is no markup
+        table.add_row(*(Text(plain(str(cell), "\n")) for cell in row))  # Text: what people wrote is no markup
     if not table.row_count:
         click.echo(empty)
         return
@@ -75,6 +75,11 @@ def progress(name: str) -> Iterator[Tell]:
 
 
 def say_error(fault: CandidError, before: str = "") -> None:
-    click.echo(click.style("Error: ", fg="red") + before + fault.what, err=True)
+    click.echo(click.style("Error: ", fg="red") + plain(before + fault.what, "\n\t"), err=True)
     if fault.do:
-        click.echo(f"  {fault.do}", err=True)
+        click.echo(plain(f"  {fault.do}", "\n\t"), err=True)
+
+
+def plain(text: str, allowed: str = "") -> str:
+    """Text that cannot play with the terminal: what services and other people wrote may want to."""
+    return "".join(char if char.isprintable() or char in f"\u200d\u200e\u200f{allowed}" else "?" for char in text)

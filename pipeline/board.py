@@ -119,7 +119,7 @@ class Board:
 
         A `source` that was here before gives the topic that it became. BoardError where the text is refused.
         """
-        wish = _cleaned(Wish(text, by, voter, source))
+        wish = cleaned(Wish(text, by, voter, source))
         with self._writing():
             return self._suggest(wish)[0]
 
@@ -132,7 +132,7 @@ class Board:
 
     def _heard(self, wish: Wish) -> Heard:
         try:
-            topic, new = self._suggest(_cleaned(wish))
+            topic, new = self._suggest(cleaned(wish))
         except BoardError as fault:
             return Heard("refused", why=str(fault))
         return Heard("added" if new else "known", topic)
@@ -211,6 +211,15 @@ class Board:
             return self._topics(rows.fetchall())
 
     # --- vote ---------------------------------------------------------------------------------------------------------
+
+    def voted(self, voter: str, among: Sequence[int]) -> frozenset[int]:
+        """For which of some topics somebody voted."""
+        with _explained(self.path):
+            rows = self._db.execute(
+                f"SELECT topic FROM votes WHERE voter = ? AND topic IN ({_places(among)})",  # noqa: S608
+                (voter, *among),
+            )
+            return frozenset(row["topic"] for row in rows)
 
     def vote(self, id: int, voter: str) -> Topic:
         """Counts a voter once. A merged topic leads to the one it became; a declined one takes no votes."""
@@ -316,6 +325,15 @@ class Board:
         with self._writing():
             target = self._undeclined(id, "answered")
             self._db.execute("UPDATE topics SET status = 'answered', link = ? WHERE id = ?", (link, target["id"]))
+            return self._topic(target["id"])
+
+    def unanswer(self, id: int, link: str) -> Topic:
+        """The video at `link` is not to be seen any more: a topic that it answers waits again. Other answers stay."""
+        with self._writing():
+            target = self._row(self._target(id))
+            if (target["status"], target["link"]) == ("answered", link):
+                status = _status(target["recipe"], "")
+                self._db.execute("UPDATE topics SET status = ?, link = '' WHERE id = ?", (status, target["id"]))
             return self._topic(target["id"])
 
     def queue(self, id: int, write: Callable[[Topic], str]) -> Topic:
@@ -544,7 +562,8 @@ def _line(text: str, what: str, longest: int) -> str:
     return line
 
 
-def _cleaned(wish: Wish) -> Wish:
+def cleaned(wish: Wish) -> Wish:
+    """The wish as the board keeps it. BoardError where something in it is refused."""
     return Wish(
         _line(wish.text, "topic", _LONGEST_TEXT),
         _line(wish.by, "name", _LONGEST_NAME) if wish.by.strip() else "",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
+import shutil
 import textwrap
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -19,6 +22,7 @@ from pipeline.colors import TEXT_CONTRAST, Color, contrast
 from pipeline.errors import RecipeError
 from pipeline.fonts import default_fonts
 from pipeline.model import Brand, Colors, Person
+from pipeline.shelf import explained
 
 _HEX = r"^#[0-9a-fA-F]{6}$"
 _LARGEST_LOGO = 20 << 20  # bytes
@@ -72,7 +76,53 @@ def load(folder: Path) -> Brand:
 
     brand.toml, its logo, and fonts/ where it brings its own. RecipeError where something is wrong.
     """
-    told = _told(folder)
+    return _brand(folder, _told(folder))
+
+
+def changed(folder: Path, values: Mapping[str, Any]) -> Brand:
+    """The brand as it would be with other values (`tomlfile.changed`), to look at. RecipeError as `load`."""
+    return _brand(folder, tomlfile.parsed(_changed(folder, values), "brand.toml", _File, "brand"))
+
+
+def edit(folder: Path, own: Path, values: Mapping[str, Any]) -> None:
+    """Changes values of the brand in a folder; comments and order stay. RecipeError where the result would be wrong.
+
+    `own` is its folder in the workspace: a brand that comes with the product is copied there first.
+    """
+    text = _changed(folder, values)
+    changed(folder, values)
+    if folder != own:
+        _copied_whole(folder, own)
+    tomlfile.replace(own / "brand.toml", text)
+
+
+def values(folder: Path) -> dict[str, Any]:
+    """What the brand's file says, or what holds where it says nothing, by dotted key. RecipeError as `load`."""
+    told = _told(folder).model_dump()
+    colors = told.pop("colors")
+    return told | {f"colors.{key}": value for key, value in colors.items()}
+
+
+def _changed(folder: Path, values: Mapping[str, Any]) -> str:
+    _told(folder)  # what is wrong already is said with its line
+    return tomlfile.changed((folder / "brand.toml").read_text(encoding="utf-8-sig"), values)
+
+
+def _copied_whole(folder: Path, own: Path) -> None:
+    """Copies a folder, whole or not at all."""
+    draft = own.with_name(f".{own.name}-{os.getpid()}-{threading.get_ident()}")
+    with explained(own.parent):
+        try:
+            shutil.copytree(folder, draft)
+            draft.rename(own)
+        except OSError:
+            if not own.is_dir():  # else somebody else was faster
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _brand(folder: Path, told: _File) -> Brand:
     colors = Colors(*(_rgb(each) for each in (told.colors.background, told.colors.text, told.colors.accent)))
     return Brand(
         name=folder.name,

@@ -93,7 +93,7 @@ def add(folder: Path, person: Person) -> Path:
     path = folder / f"{person.id}.toml"
     with explained(folder):
         if not tomlfile.create(path, _text(person)):
-            raise RecipeError(f"There is a person {person.id!r} already.", f"Change {path}, or take another id.")
+            raise RecipeError(f"There is a person {person.id!r} already.", f"Change {path}, or take another id.", "id")
     return path
 
 
@@ -124,13 +124,12 @@ def _checked(person: Person) -> Person:
     try:
         return _person(person.id, _File.model_validate({**values, "services": list(person.services)}))
     except ValidationError as fault:
-        said, cure = tomlfile.worded(fault, _File, "")
-        raise RecipeError(f"The person {person.id}{said}", cure) from fault
+        raise tomlfile.wrong(f"The person {person.id}", fault, _File) from fault
 
 
 def _require_id(id: str) -> None:
     if not _safe(id):
-        raise RecipeError(f"{id!r} cannot be the id of a person.", _IDS_ARE)
+        raise RecipeError(f"{id!r} cannot be the id of a person.", _IDS_ARE, "id")
 
 
 def _safe(id: str) -> bool:

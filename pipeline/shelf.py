@@ -155,6 +155,23 @@ class Shelf:
                 record.unlink()
         shutil.rmtree(self.chunks.folder, ignore_errors=True)
 
+    def remove(self) -> bool:
+        """Deletes everything of the take. False where a run holds it now: then all of it stays."""
+        import filelock
+
+        gone = self.folder.with_name(f".gone-{self.folder.name}")
+        with explained(self.folder):
+            shutil.rmtree(gone, ignore_errors=True)  # left by a run that was killed
+            if not self.folder.exists():
+                return True
+            try:
+                with filelock.FileLock(self.folder / ".lock", timeout=0):
+                    self.folder.replace(gone)
+            except filelock.Timeout:
+                return False
+            shutil.rmtree(gone)
+        return True
+
     def _recorded(self, name: str) -> dict[str, Any]:
         """What the file was made from ("causes"), its size and date then ("stamp"), and what it is about."""
         try:

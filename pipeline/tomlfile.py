@@ -8,7 +8,7 @@ import re
 import threading
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,8 +49,7 @@ def parsed(text: str, name: str, schema: type[M], what: str) -> M:
     try:
         return schema.model_validate(told)
     except ValidationError as fault:
-        said, cure = worded(fault, schema, text)
-        raise RecipeError(f"{name}{said}", cure) from fault
+        raise wrong(name, fault, schema, text) from fault
 
 
 def create(path: Path, text: str) -> bool:
@@ -69,6 +68,50 @@ def create(path: Path, text: str) -> bool:
 def replace(path: Path, text: str) -> None:
     """Writes a file anew, whole or not at all."""
     _draft(path, text).replace(path)
+
+
+def changed(text: str, values: Mapping[str, Any]) -> str:
+    """The text of a file with other values. Comments and order stay.
+
+    Keys are dotted: "trim.pause" is the key pause in [trim]. None takes a key out.
+    """
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for dotted, value in values.items():
+        *tables, key = dotted.split(".")
+        if value is None:
+            _without(document, tables, key)
+        else:
+            _within(document, tables)[key] = _item(value)
+    return tomlkit.dumps(document)
+
+
+def _within(table: Any, names: Sequence[str]) -> Any:
+    """A table of a table; made where there is none."""
+    import tomlkit
+
+    for name in names:
+        if name not in table:
+            table[name] = tomlkit.table()
+        table = table[name]
+    return table
+
+
+def _without(table: Any, names: Sequence[str], key: str) -> None:
+    for name in names:
+        table = table.get(name, {})
+    if key in table:
+        del table[key]
+
+
+def _item(value: Any) -> Any:
+    """A value as people write it: a text of several lines in several lines."""
+    import tomlkit
+
+    if isinstance(value, str) and "\n" in value:
+        return tomlkit.string(value, multiline=True)
+    return tomlkit.item(value)
 
 
 def _draft(path: Path, text: str) -> Path:
@@ -132,7 +175,13 @@ def _readable(text: str) -> str:
 # --- words about what is wrong ----------------------------------------------------------------------------------------
 
 
-def worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple[str, str]:
+def wrong(where: str, fault: ValidationError, schema: type[BaseModel], text: str = "") -> RecipeError:
+    """The first error, in words: what is wrong in `where`, with its line in the text, and the cure."""
+    said, cure = _worded(fault, schema, text)
+    return RecipeError(f"{where}{said}", cure, ".".join(str(key) for key in fault.errors()[0]["loc"]))
+
+
+def _worded(fault: ValidationError, schema: type[BaseModel], text: str) -> tuple[str, str]:
     """What the first error is, and the cure."""
     error = fault.errors()[0]
     keys = [str(key) for key in error["loc"]]

@@ -15,6 +15,7 @@ from pipeline.errors import RecipeError, WorkspaceError
 
 _HERE = Path(__file__).parent
 _LONGEST_NAME = 60
+_PLAIN = re.compile(r"[\w-]+")  # the name of an asset: nothing that leads elsewhere
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -63,6 +64,11 @@ class Workspace:
         return self._asset("brands", name)
 
     @property
+    def brands(self) -> tuple[str, ...]:
+        """The names of the brands that are known here."""
+        return self._known("brands")
+
+    @property
     def people(self) -> tuple[Path, ...]:
         return (self.root / "assets" / "people", product_assets() / "people")
 
@@ -93,14 +99,20 @@ class Workspace:
         return tuple(sorted(clips, key=lambda path: int(path.name.partition("-")[0])))
 
     def _asset(self, kind: str, name: str) -> Path:
-        roots = [self.root / "assets" / kind, product_assets() / kind]
-        for root in roots:
-            if re.fullmatch(r"[\w-]+", name) and (root / name).is_dir():
+        for root in self._roots(kind):
+            if _PLAIN.fullmatch(name) and (root / name).is_dir():
                 return root / name
-        known = sorted({path.name for root in roots if root.is_dir() for path in root.iterdir() if path.is_dir()})
         raise RecipeError(
-            f"There is no brand {name!r}.", f"Known: {', '.join(known)}. A brand is a folder in assets/{kind}/."
+            f"There is no brand {name!r}.",
+            f"Known: {', '.join(self._known(kind))}. A brand is a folder in assets/{kind}/.",
         )
+
+    def _known(self, kind: str) -> tuple[str, ...]:
+        found = (path for root in self._roots(kind) if root.is_dir() for path in root.iterdir())
+        return tuple(sorted({path.name for path in found if path.is_dir() and _PLAIN.fullmatch(path.name)}))
+
+    def _roots(self, kind: str) -> tuple[Path, Path]:
+        return self.root / "assets" / kind, product_assets() / kind
 
     def take(self, clips: Sequence[Path], handed_in: str = "") -> str:
         """The name of the take that these clips become:
