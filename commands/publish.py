@@ -275,7 +275,7 @@ def _say_plan(space: Workspace, takes: Sequence[str], person: str, services: Seq
     """What goes when; 1 where a take cannot go at all."""
     from dataclasses import asdict
 
-    from pipeline import approval
+    from pipeline import approval, receipts
     from pipeline import publish as publishing
     from pipeline.errors import CandidError
 
@@ -283,7 +283,9 @@ def _say_plan(space: Workspace, takes: Sequence[str], person: str, services: Seq
     wrong: list[tuple[str, CandidError]] = []
     for take in takes:
         try:
-            parcels += approval.require(space, take, person, services)
+            found = approval.require(space, take, person, services)
+            receipts.read(space.output / take)  # damaged ones are this take's fault, and stop no other
+            parcels += found
         except CandidError as fault:
             wrong.append((take, fault))
     planned = publishing.plan(parcels, space.output, _accounts())

@@ -550,7 +550,7 @@ class Receipt:
     account: str = ""  # its id at the service
     id: str = ""  # of the video there
     link: str = ""
-    session: str = ""
+    session: str = field(default="", repr=False)
     note: str = ""  # a sentence for people, such as why captions were refused
     at: str = ""  # RFC 3339, UTC
     person: str = ""  # whose account it was

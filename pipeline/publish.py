@@ -426,7 +426,11 @@ def take_down(
     folder = space.output / take
     if not _is_there(folder, take):
         raise PublishError(f"There is no take {take!r}.", "See what there is: candid status")
-    _require_own(receipts.read(folder), take, person)
+    try:
+        _require_own(receipts.read(folder), take, person)
+    except WorkspaceError:  # whoever deletes the damaged file then must not see it go out again
+        _withdraw(space, take, person)
+        raise
     _withdraw(space, take, person)
     with _alone(folder, take, _TAKE_DOWN_SECONDS):
         kept = _receipts(folder, person, accounts)

@@ -92,7 +92,7 @@ class Patience:
         when = f" after {again_at}" if again_at else " later"
         return PublishError(
             f"{self._service} has not answered properly for a while: {fault.why}.",
-            f"What has arrived there is kept as long as the service keeps it: run the same command again{when}.",
+            f"Look at the network, and run the same command again{when}: what is done is not repeated.",
             again_at,
         )
 

@@ -523,6 +523,14 @@ def test_what_cannot_be_reached_is_listed(house, monkeypatch):
     assert house.double.seen[0].privacy == "private"
 
 
+def test_receipts_that_are_damaged_take_the_approval_back_all_the_same(house):
+    house.approve(privacy="public")
+    (house.space.output / "servers-me" / receipts.NAME).write_text("[")
+    said = house.candid("takedown", "servers-me", "--as", "me", "--yes")
+    assert said.status == 1 and "cannot be read" in said.err
+    assert approval.load(house.space, "servers-me").withdrawn
+
+
 def test_nobody_takes_down_what_is_anothers(house):
     house.approve(privacy="public")
     house.publish()
@@ -583,3 +591,9 @@ def test_plan_on_the_command_line(house):
     assert said.status == 1 and "at once" in said.out and "There is no take 'nothing'" in said.err
     told = json.loads(house.candid("publish", "servers-me", "--as", "me", "--plan", "--json").out)
     assert told["plan"][0]["service"] == "folder" and told["wrong"] == []
+    house.approve(house.take("damaged-me").name, "folder")
+    (house.space.output / "damaged-me" / receipts.NAME).write_text("[")
+    said = house.candid("publish", "servers-me", "damaged-me", "--as", "me", "--plan", "--json")
+    told = json.loads(said.out)
+    assert said.status == 1 and [each["take"] for each in told["plan"]] == ["servers-me"]
+    assert [each["take"] for each in told["wrong"]] == ["damaged-me"]

@@ -289,6 +289,24 @@ def test_an_upload_without_receipt_is_taken_down_by_its_marker(stage):
     assert stage.seen() == []
 
 
+def test_captions_whose_language_nobody_knows_are_not_guessed_at(stage):
+    parcel = stage.parcel(language="")
+    notes = [each.note for each in stage.publish(parcel) if each.step == "captions"]
+    if stage.double:
+        assert len(notes) == 1 and "language" in notes[0]
+
+
+def test_what_somebody_deleted_there_is_told_with_the_command_that_forgets_it(stage):
+    parcel = stage.parcel()
+    done = tuple(each for each in stage.publish(parcel) if each.step != "public")
+    stage.take_down(next(each for each in done if each.step == "video"), "delete")
+    if not stage.double:
+        pytest.skip("a folder is made anew")
+    with pytest.raises(PublishError, match="deleted it there") as told:
+        stage.publish(parcel, done)
+    assert f"candid takedown {parcel.take} --as {parcel.person} --to {stage.service} --delete" in told.value.do
+
+
 def test_progress_is_told(stage):
     told: list[float] = []
     stage.publish(stage.parcel(), desk=Desk(tell=lambda step, done: told.append(done)))

@@ -44,6 +44,10 @@ def test_written_and_read(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["receipts.json"]
 
 
+def test_the_address_of_a_session_is_not_shown():
+    assert "secret" not in repr(receipt("session", session="https://tube.example/?upload_id=secret"))
+
+
 def test_sessions_are_done_with_once_the_video_is_there(tmp_path):
     kept = Receipts(tmp_path)
     kept.add(receipt("session", session="a"))

@@ -23,6 +23,7 @@ from tests.served import served
 from tests.test_web_looks import AUDIENCE, COORDINATOR, EMPLOYEE, PAGES, SIGNED_IN, _address
 from tests.test_web_uploads import begin, told
 
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 CANARY = "what lies outside of the workspace's doors"
 EVIL = {
     "a script": "</script></textarea></title><script>window.hurt = 1</script>",
@@ -50,9 +51,6 @@ class Parts(HTMLParser):
         self.feed(text)
         if "50337" in text:
             self.wrong.append("a template was filled in with what somebody typed")
-        self.wrong += [
-            f"control character {char!r}" for char in sorted(set(re.findall(r"[\x00-\x08\x0b-\x1f\x7f]", text)))
-        ]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = {name: value or "" for name, value in attrs}
@@ -124,6 +122,7 @@ class Attack:
 
 
 TAKE = ("/mine", "/takes/{heard}", "/takes/{heard}/correct", "/takes/{heard}/publish")
+TOPIC = ("/topics/{spare}", "/team/topics/{spare}")
 RECIPE = ("/record", "/record/destroy", "/team/recipes", "/team/recipes/destroy", "/team")
 ATTACKS = (
     Attack("/topics", AUDIENCE, "/", ("/", "/?show=new", "/team/topics", "/team")),
@@ -133,14 +132,14 @@ ATTACKS = (
     Attack("/takes/{take}/approve", EMPLOYEE, "/takes/{made}/publish", ("/takes/{made}/publish",)),
     Attack("/takes/{take}/publish", EMPLOYEE, "/takes/{approved}/publish", ("/takes/{approved}/publish",)),
     Attack("/accounts/connect/{service}", EMPLOYEE, "/accounts/connect/peertube", ("/accounts",)),
-    Attack("/team/topics/{id}/answer", COORDINATOR, "/team/topics/{spare}", ("/", "/topics/{spare}", "/team/topics/{spare}")),
-    Attack("/team/topics/{id}/merge", COORDINATOR, "/team/topics/{spare}", ("/topics/{spare}", "/team/topics/{spare}")),
-    Attack("/team/topics/{id}/decline", COORDINATOR, "/team/topics/{spare}", ("/topics/{spare}", "/team/topics/{spare}")),
+    Attack("/team/topics/{id}/answer", COORDINATOR, "/team/topics/{spare}", ("/", *TOPIC)),
+    Attack("/team/topics/{id}/merge", COORDINATOR, "/team/topics/{spare}", TOPIC),
+    Attack("/team/topics/{id}/decline", COORDINATOR, "/team/topics/{spare}", TOPIC),
     Attack("/team/people", COORDINATOR, "/team/people", ("/team/people", "/team")),
     Attack("/team/recipes", COORDINATOR, "/team/recipes", RECIPE),
     Attack("/team/recipes/{slug}", COORDINATOR, "/team/recipes/destroy", RECIPE),
     Attack("/team/recipes/{slug}/claim", COORDINATOR, "/team/recipes/walk", RECIPE),
-    Attack("/team/brand/{name}", COORDINATOR, "/team/brand/default", ("/team/brand/default", "/record/destroy", "/team/people")),
+    Attack("/team/brand/{name}", COORDINATOR, "/team/brand/default", ("/team/brand/default", "/record/destroy")),
 )  # fmt: skip
 ONLY_MULTIPART = {"/record/{recipe}": "test_a_clips_name_is_only_shown and test_web_record.py fill it in"}
 
@@ -194,7 +193,9 @@ def _attacked(attack: Attack, there: Prepared, people: dict[str, httpx.Client]) 
                     f"{name} in {key}, then: {wrong}" for wrong in _wrong(client.get(answer.headers["location"]))
                 )
         for where, who in itertools.product(attack.shown, people.values()):
-            yield from (f"{name}, shown at {where}: {wrong}" for wrong in _wrong(who.get(_address(where, there))))
+            answer = who.get(_address(where, there))
+            yield from (f"{name}, shown at {where}: {wrong}" for wrong in _wrong(answer))
+            yield from (f"{name} is kept, shown at {where}: {found!r}" for found in CONTROL.findall(answer.text))
     assert sent >= len(EVIL), f"nothing was typed into {attack}"
 
 
@@ -240,29 +241,29 @@ def test_no_form_is_forgotten(there, people):
 
 
 @pytest.mark.slow
-def test_in_a_browser_nothing_of_it_runs(browser, there, attacked):
-    for who, (person, coordinator) in SIGNED_IN.items():
-        with signed_in(browser, there.server, person, coordinator) as page:
-            said: list[str] = []
-            page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-            page.on("console", lambda line: said.append(line.text) if "Content Security" in line.text else None)
-            page.on("request", lambda asks: said.append(asks.url) if "evil.example" in asks.url else None)
-            for where in {
-                look.where for look in PAGES if look.who == who and look.sends is None and look.status == 200
-            }:
-                page.goto(_address(where, there))
-                assert page.evaluate("() => window.hurt === undefined"), where
-            assert said == []
+@pytest.mark.parametrize("who", SIGNED_IN)
+def test_in_a_browser_nothing_of_it_runs(browser, there, attacked, who):
+    person, coordinator = SIGNED_IN[who]
+    places = {look.where for look in PAGES if look.who == who and look.sends is None and look.status == 200}
+    with signed_in(browser, there.server, person, coordinator) as page:
+        said: list[str] = []
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda line: said.append(line.text) if "Content Security" in line.text else None)
+        page.on("request", lambda asks: said.append(asks.url) if "evil.example" in asks.url else None)
+        for where in sorted(places):
+            page.goto(_address(where, there))
+            assert page.evaluate("() => window.hurt === undefined"), where
+        assert said == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVIL)
 def test_a_clips_name_is_only_shown(there, people, name):
     ada = people[EMPLOYEE]
-    metadata = told(filename=EVIL[name], recipe="destroy", slot="2")
+    metadata = told(filename=EVIL[name], recipe="walk", slot="2")
     place = begin(ada, 10, **{"upload-metadata": metadata}).headers["location"]
-    page = ada.get("/record/destroy").text
-    assert Parts(page).wrong == [] and "is not here yet" in page
+    page = ada.get("/record/walk").text
+    assert Parts(page).wrong == [] and "is not here yet" in page, page
     ada.delete(place, headers={"tus-resumable": "1.0.0"})
 
 
@@ -270,8 +271,8 @@ def test_a_clips_name_is_only_shown(there, people, name):
 
 CLIMBS = (
     "..", "%2e%2e", "..%2f..%2f..%2fcanary.txt", "%2e%2e%2f%2e%2e%2fcanary.txt", "..%5c..%5ccanary.txt", "%00",
-    "canary.txt%00.mp4", "....//....//canary.txt", "%2fetc%2fpasswd", "%252e%252e%252fcanary.txt", "-rf", "~", "%0d%0aset-cookie:a=b",
-    "a" * 3000, "0", "-1", "9" * 40, "%ff", "%F0%9F%92%A3", "con", ".candid", "web.sqlite3",
+    "canary.txt%00.mp4", "....//....//canary.txt", "%2fetc%2fpasswd", "%252e%252e%252fcanary.txt", "-rf", "~",
+    "%0d%0aset-cookie:a=b", "a" * 3000, "0", "-1", "9" * 40, "%ff", "%F0%9F%92%A3", "con", ".candid", "web.sqlite3",
 )  # fmt: skip
 
 
@@ -321,7 +322,6 @@ def test_no_other_page_changes_anything(plain, door, method):
     ):
         answer = httpx.request(method, server.address + place, headers=foreign | cookie)
         assert answer.status_code == 403, (foreign, answer.text)
-        assert "another page" in answer.text or "403" in str(answer)
 
 
 def test_there_are_changing_doors():

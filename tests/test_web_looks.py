@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import re
 import time
 from dataclasses import dataclass, field
@@ -234,6 +235,21 @@ _STICKS_OUT = """() => {
 }"""
 
 
+def test_every_link_leads_somewhere(there):
+    """The pages were made apart from each other: what one of them names, another one has to have."""
+    asked: dict[tuple[str, str], str] = {}
+    for look in PAGES:
+        if look.sends is None:
+            with there.server.client(*SIGNED_IN[look.who]) as client:
+                page = client.get(_address(look.where, there)).text
+                links = re.findall(r'(?:href|src|poster)="(/[^"#]*)', page)
+                for link in {html.unescape(link) for link in links} - {key[1] for key in asked if key[0] == look.who}:
+                    with client.stream("GET", link) as answer:
+                        asked[look.who, link] = f"{answer.status_code} on {look.where}"
+    assert len(asked) > 80
+    assert {key: told for key, told in asked.items() if not told.startswith(("200", "303"))} == {}
+
+
 def test_the_first_page_is_small_with_all_that_it_loads(browser, there):
     with signed_in(browser, there.server) as page:
         tab = _Tab(page)
@@ -278,7 +294,7 @@ def test_without_javascript_a_clip_is_handed_in(plain, there, tmp_path):
     plain.set_input_files("#clip-1", clip)
     plain.locator("#consent").check()
     plain.locator("#hand-in-now").click()
-    plain.wait_for_url("**/mine/destroy-ada", timeout=60_000)  # the page that waits goes on by itself
+    plain.wait_for_url("**/takes/destroy-ada", timeout=60_000)  # the page that waits goes on by itself
     assert "destroy-ada" in {path.name for path in there.space.takes.iterdir()}
 
 

@@ -152,7 +152,7 @@ def test_files_of_a_plain_form_become_a_take_in_the_order_of_the_prompts(server,
             ("clip-1", ("", b"", "application/octet-stream")),
         ]
         place = settled(ben, hand_in(ben, "two", with_consent(ben, "two"), files))
-    assert place == "/mine/two-ben"
+    assert place == "/takes/two-ben"
     take = takes.load(server.folder / "assets" / "clips", "two-ben")
     assert [path.name for path in take.clips] == ["1-harbor-day.mp4", "2-other.mov"]
     assert [path.read_bytes() for path in take.clips] == [clip.read_bytes(), other.read_bytes()]
@@ -254,7 +254,7 @@ def test_pressed_twice_it_is_one_take(server, tmp_path):
         fields = with_consent(ada, "free", **{"upload-1": sent(ada, clip, "free")})
         first, second = (hand_in(ada, "free", fields) for _ in range(2))
         assert first.headers["location"] == second.headers["location"]
-        assert settled(ada, first) == settled(ada, second) == "/mine/free-ada"
+        assert settled(ada, first) == settled(ada, second) == "/takes/free-ada"
         with server.client("ben") as ben:
             assert ben.get(first.headers["location"]).status_code == 404
             assert ben.get(f"{first.headers['location']}/waits").status_code == 404
@@ -264,7 +264,7 @@ def test_pressed_twice_it_is_one_take(server, tmp_path):
         assert settled(ada, hand_in(ada, "read", fields)) == "/record/read"
         page = ada.get("/record/read").text
         assert "was handed in before" in page and 'name="again"' in page and "--again" not in page
-        assert settled(ada, hand_in(ada, "read", fields | {"again": "yes"})) == "/mine/read-ada"
+        assert settled(ada, hand_in(ada, "read", fields | {"again": "yes"})) == "/takes/read-ada"
 
 
 def _zip_bomb(folder: Path) -> Path:
@@ -315,7 +315,7 @@ def test_killed_while_it_is_looked_at_it_becomes_one_take(tmp_path, clip):
             time.sleep(pause)
             server.kill()
             server.start()
-        assert settled(ada, answer) == "/mine/two-ada"
+        assert settled(ada, answer) == "/takes/two-ada"
         assert [take.id for take in takes.listed(server.folder / "assets" / "clips")] == ["two-ada"]
         assert "two-ada" in ada.get("/states").json()
         assert not list((server.folder / "assets" / "clips").glob(".part-*"))
@@ -336,7 +336,7 @@ def _handed_in(page, take: str) -> None:
     _is_here(page)
     page.locator("#consent").check()
     page.locator("#hand-in-now").click()
-    page.wait_for_url(f"**/mine/{take}", timeout=60_000)
+    page.wait_for_url(f"**/takes/{take}", timeout=60_000)
 
 
 @pytest.mark.slow
@@ -554,7 +554,7 @@ def test_what_was_recorded_when_the_tab_closed_is_still_there(tmp_path, spoken):
         expect(slot.locator(".before")).not_to_be_visible()
         again.locator("#consent").check()
         again.locator("#hand-in-now").click()
-        again.wait_for_url("**/mine/two-ada", timeout=60_000)
+        again.wait_for_url("**/takes/two-ada", timeout=60_000)
         (recorded,) = takes.load(server.folder / "assets" / "clips", "two-ada").clips
         from pipeline import media
 
@@ -601,7 +601,7 @@ def test_by_keyboard_alone(tmp_path, spoken):
         page.keyboard.press("Space")
         page.locator("#hand-in-now").focus()
         page.keyboard.press("Enter")
-        page.wait_for_url("**/mine/read-ada", timeout=60_000)
+        page.wait_for_url("**/takes/read-ada", timeout=60_000)
 
 
 @pytest.mark.slow
@@ -613,7 +613,7 @@ def test_without_javascript_a_form_does_it(browser, server, tmp_path):
         page.set_input_files("#clip-1", clip)
         page.locator("#consent").check()
         page.locator("#hand-in-now").click()
-        page.wait_for_url("**/mine/free-ben", timeout=60_000)
+        page.wait_for_url("**/takes/free-ben", timeout=60_000)
     assert takes.load(server.folder / "assets" / "clips", "free-ben").person == "ben"
 
 

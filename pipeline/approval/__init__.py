@@ -59,7 +59,9 @@ _SHOWN = 120  # characters of a text that changed
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What was approved for one service. `files` are names with SHA-256, `stamps` names with size and date (ns)."""
+    """What was approved for one service. `files` are names with SHA-256, `stamps` names with size and date (ns): for
+    `candid status`, which hashes nothing.
+    """
 
     service: str
     at: str  # RFC 3339, UTC

@@ -107,6 +107,15 @@ def find(service: str) -> Any:
         ) from fault
 
 
+def vanished(parcel: Parcel, where: str) -> PublishError:
+    """A video that has a receipt is not at the service any more."""
+    return PublishError(
+        f"The video is no longer at {where}: somebody has deleted it there.",
+        "To have it forgotten here too: "
+        f"candid takedown {parcel.take} --as {parcel.person} --to {parcel.service} --delete",
+    )
+
+
 def names() -> tuple[str, ...]:
     return _MODULES
 

@@ -17,7 +17,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -50,7 +50,7 @@ Sent = Callable[[int], None]  # how many bytes of a file have left
 class Heard:
     """What a session says: how many bytes it has, or the video that came of them; and where it goes on."""
 
-    session: str
+    session: str = field(repr=False)
     offset: int
     video: Told | None = None
 

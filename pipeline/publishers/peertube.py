@@ -20,7 +20,7 @@ from pipeline.accounts import Access
 from pipeline.errors import AccountError, PublishError
 from pipeline.model import Account, Parcel, Receipt
 from pipeline.posting import Rules
-from pipeline.publishers import About, Desk
+from pipeline.publishers import About, Desk, vanished
 from pipeline.publishers.peertube_server import (
     SAYS,
     SIGN_IN_SECONDS,
@@ -316,10 +316,7 @@ class _Instance:
             shown = {"privacy": _PRIVACY["private"], "scheduleUpdate": schedule}
         response = self._edit(video.id, {**_texts(parcel), **shown})
         if response.status_code == 404:
-            raise PublishError(
-                f"The video is no longer at {self._host}: somebody has deleted it there.",
-                "To have it forgotten here too: candid takedown TAKE --as PERSON --delete",
-            )
+            raise vanished(parcel, self._host)
         good(response, "title, description or privacy")
 
     # --- asking

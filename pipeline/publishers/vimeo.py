@@ -22,7 +22,7 @@ from pipeline.accounts import Access, connecting
 from pipeline.errors import AccountError, PublishError
 from pipeline.model import Account, Parcel, Receipt
 from pipeline.posting import Rules
-from pipeline.publishers import About, Desk
+from pipeline.publishers import About, Desk, vanished
 from pipeline.signin import Signer
 from pipeline.wire import AgainError, Patience, Stretch, UnknownError, asked, patiently, said, told
 
@@ -270,9 +270,11 @@ class _Vimeo:
         path = parcel.vtt or parcel.srt
         if path is None:
             return False
+        if not parcel.language:
+            raise _RefusedError("The captions were not sent: nobody knows their language. Set language in the recipe.")
         for _ in range(_LOOKS):
             with contextlib.suppress(UnknownError):
-                self._caption(path, parcel.language or "en", video)
+                self._caption(path, parcel.language, video)
                 return True
         raise _RefusedError("Vimeo does not say whether it has taken the captions.")
 
@@ -316,15 +318,13 @@ class _Vimeo:
     def _show(self, parcel: Parcel, video: Receipt) -> str:
         """Title, tags and the wished privacy; the link, which another privacy may change."""
         tags = [{"name": tag} for tag in (*parcel.post.tags, parcel.marker)]
-        _good(self._sent("PUT", f"{video.id}/tags", json=tags), "the tags")
+        response = self._sent("PUT", f"{video.id}/tags", json=tags)
+        if response.status_code == 404:
+            raise vanished(parcel, ABOUT.title)
+        _good(response, "the tags")
         post = parcel.post
         facts = {"name": post.title, "description": post.description, "privacy": {"view": _VIEW[post.privacy]}}
         response = self._sent("PATCH", video.id, json=facts)
-        if response.status_code == 404:
-            raise PublishError(
-                "The video is no longer at Vimeo: somebody has deleted it there.",
-                "To have it forgotten here too: candid takedown TAKE --as PERSON --delete",
-            )
         return str(told(_good(response, "title, description or privacy")).get("link") or video.link)
 
     # --- asking

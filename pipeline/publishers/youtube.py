@@ -22,7 +22,7 @@ from pipeline.accounts import Access, connecting
 from pipeline.errors import AccountError, PublishError
 from pipeline.model import Account, Parcel, Receipt
 from pipeline.posting import Rules
-from pipeline.publishers import About, Desk
+from pipeline.publishers import About, Desk, vanished
 from pipeline.publishers.youtube_channel import Channel
 from pipeline.publishers.youtube_says import GoneError, RefusedError, UnclearError, trouble
 from pipeline.publishers.youtube_video import PARTS, is_cut_off, is_processed, is_short, is_so, new, own_status, shown
@@ -126,7 +126,7 @@ class _YouTube:
             video = yield from self._uploaded(parcel, done.get("session"))
         else:
             self._require_own(video)
-            self._require_there(video.id)
+            self._require_there(parcel, video.id)
         for step, dress in self._dressing(parcel):
             if step not in done and (note := self._noted(dress, parcel, video.id)) is not None:
                 yield self._receipt(parcel.sha256, step, video.id, video.link, note=note)
@@ -310,7 +310,7 @@ class _YouTube:
         if kind is None or path.stat().st_size > _THUMBNAIL:
             raise _not_taken("YouTube takes a JPEG or PNG of up to 50 MB as a thumbnail.", "Choose another one.")
         if is_short(parcel):
-            self._wait_until_processed(id_)
+            self._wait_until_processed(parcel, id_)
         picture = media(path, kind)
         self._channel.until_known(lambda: self._channel.once("thumbnails.set", videoId=id_, media_body=picture))
         return True
@@ -351,7 +351,7 @@ class _YouTube:
     def _show(self, parcel: Parcel, id_: str) -> None:
         """Texts and privacy as they are wished; nothing is changed where all is so already."""
         self._desk.still_wanted()
-        video = self._require_there(id_)
+        video = self._require_there(parcel, id_)
         wished = shown(parcel, video, datetime.now(UTC))
         if is_so(video, wished):
             return
@@ -371,13 +371,10 @@ class _YouTube:
             if fault.status != 404:
                 raise
 
-    def _require_there(self, id_: str) -> dict[str, Any]:
+    def _require_there(self, parcel: Parcel, id_: str) -> dict[str, Any]:
         video = self._video(id_)
         if video is None:
-            raise PublishError(
-                "The video is no longer at YouTube: somebody has deleted it there.",
-                "To have it forgotten here too: candid takedown TAKE --as PERSON --delete",
-            )
+            raise vanished(parcel, ABOUT.title)
         if fault := trouble(video):
             raise fault
         return video
@@ -386,11 +383,11 @@ class _YouTube:
         items = self._channel.call("videos.list", part=PARTS, id=id_).get("items", [])
         return items[0] if items else None
 
-    def _wait_until_processed(self, id_: str) -> None:
+    def _wait_until_processed(self, parcel: Parcel, id_: str) -> None:
         for seconds in _POLLS:
             self._sleep(seconds)
             self._desk.still_wanted()
-            if is_processed(self._require_there(id_)):
+            if is_processed(self._require_there(parcel, id_)):
                 return
             self._desk.tell("waiting until YouTube has processed the video", 1.0)
         raise PublishError("YouTube is still processing the video.", "All but its thumbnail is done. " + _LATER)

@@ -149,7 +149,9 @@ def let_appear(request: Request, id: int) -> Response:
 @doors.at("/team/waiting/{id}/refuse", Need.COORDINATOR, "POST")
 def refuse(request: Request, id: int) -> Response:
     """A suggestion that waited is thrown away."""
-    site_of(request).store.release(id)
+    site = site_of(request)
+    if _waiting(site, id):
+        site.store.release(id)
     return on("/team/topics#waiting")
 
 

@@ -104,6 +104,7 @@ def delete(request: Request, take: str) -> Response:
         return _deleting(request, take, 409, held=True)
     takes.remove(site.space.takes, take)
     site.store.done(take, time.time())
+    site.store.keep_back(take)
     return on("/mine")
 
 

@@ -293,7 +293,7 @@ def handed_in(request: Request, handin: str) -> Response:
         raise HTTPException(404)
     if found.waits:
         return page(request, "record-wait.html", handed=found)
-    return on(f"/mine/{found.take}" if found.take else f"/record/{found.recipe}")
+    return on(f"/takes/{found.take}" if found.take else f"/record/{found.recipe}")
 
 
 @doors.at("/hand-in/{handin}/waits", Need.OWNER, owned="handin")

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from pipeline import batch, engines, limits
@@ -37,7 +36,7 @@ class Watch:
 
     def _keep(self) -> None:
         while not self._over.is_set():
-            with contextlib.suppress(BrokenExecutor, OSError, CandidError):
+            with contextlib.suppress(Exception):  # whatever ended it: the line is still there
                 self._pool.submit(self._task, self._root).result()
             limits.kill(self._pool)
             if not self._over.wait(_BEFORE_ANOTHER):
