@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from warnings import catch_warnings
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline import tomlfile
 from pipeline.colors import TEXT_CONTRAST, Color, contrast
@@ -29,7 +29,9 @@ _LARGEST_LOGO = 20 << 20  # bytes
 _MOST_PIXELS = 25_000_000  # of a logo, which is shown 150 wide; decoding more takes seconds and 100 MB
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 _Hex = Annotated[str, Field(pattern=_HEX)]
-_Phrase = Annotated[str, Field(min_length=1, max_length=80)]
+_Line = Annotated[str, AfterValidator(tomlfile.one_line)]
+_Lines = Annotated[str, AfterValidator(tomlfile.lines)]
+_Phrase = Annotated[_Line, Field(min_length=1, max_length=80)]
 _WIDE = 100  # characters of a line in the terminal
 
 BARS = ("left", "top", "bottom")  # where the lower third may have its bar
@@ -55,8 +57,8 @@ class _File(BaseModel):
     """Times in seconds, as people write them."""
 
     model_config = _STRICT
-    title: str = Field("", max_length=60)
-    closing_line: str = Field("", max_length=100)
+    title: _Line = Field("", max_length=60)
+    closing_line: _Line = Field("", max_length=100)
     logo: str = ""
     font: str = "Roboto"
     colors: _Colors = Field(default_factory=lambda: _Colors.model_validate({}))
@@ -64,10 +66,10 @@ class _File(BaseModel):
     end_card: float = Field(2.0, ge=0, le=10)
     lower_third: float = Field(4.0, ge=0, le=20)
     budget: float = Field(2.0, gt=0, le=100)
-    stands_for: str = Field("", max_length=1000)
+    stands_for: _Lines = Field("", max_length=1000)
     mention: list[_Phrase] = Field(default=[], max_length=100)
     keep_out: list[_Phrase] = Field(default=[], max_length=100)
-    consent: str = Field("", max_length=2000)
+    consent: _Lines = Field("", max_length=2000)
     defaults: dict[str, Any] = {}
 
 

@@ -19,6 +19,8 @@ from pipeline.model import Account, Take
 from pipeline.web.handing import HandIn, Sent
 from pipeline.workspace import Workspace
 from tests import doubles, recorded
+from tests.conftest import ROOT
+from tests.recorded import spoken
 from tests.served import Served
 from tests.test_web_publishing import approve, press_publish, settled
 
@@ -32,6 +34,18 @@ ASKED = (  # a topic, who asked for it, and how many want it
 )
 SCRIPT = """You asked for the most creative way to destroy a server. Um. This one is twelve years old.
 Today, we pour coffee on it."""
+FAREWELL = """This machine served us for twelve years. It never had a day off.
+Today it gets the farewell that it deserves."""
+DEMO = (  # what is said in the demo's clip
+    *spoken("You asked for the most creative way to destroy a server.", 600, 4500),
+    *spoken("Um.", 6200, 6700),
+    *spoken("This one is twelve years old.", 8100, 9700),
+    *spoken("Today, we pour coffee on it.", 10300, 12100),
+    *spoken("No, wait.", 12550, 13300),
+    *spoken("We drop the piano on it.", 13700, 15000, unsure="piano"),
+    *spoken("That was overdue.", 21800, 22900),
+    *spoken("Tell us what we should destroy next.", 23400, 25400),
+)
 TOPIC = "The most creative way to destroy a server"
 
 
@@ -57,11 +71,14 @@ class Prepared:
         }  # fmt: skip
 
 
-def prepared(server: Served) -> Prepared:
-    """Fills the workspace of a server that runs."""
+def prepared(server: Served, *, tidy: bool = False) -> Prepared:
+    """Fills the workspace of a server that runs. `tidy`: with fewer things, and nothing that means harm in them."""
     found = Prepared(server)
     _queue(found.space)
-    _takes(found)
+    if tidy:
+        _spoken(found)
+    else:
+        _takes(found)
     _topics(found)
     found.waiting = _waiting(found.space)
     account = Account("ada", "peertube", "3", "Ada (ada@tube.example)", "https://tube.example")
@@ -78,6 +95,8 @@ def _queue(space: Workspace) -> None:
         asked_by="the people who read this",
     )  # fmt: skip
     recipes.new(space.recipes, "A walk through the building", "walk", seconds=90)
+    recipes.new(space.recipes, TOPIC, "clean", language="en")
+    recipes.new(space.recipes, TOPIC, "read", script=FAREWELL, language="en")
 
 
 def _takes(found: Prepared) -> None:
@@ -95,6 +114,13 @@ def _takes(found: Prepared) -> None:
             assert approve(ada, found.takes[state]).status_code == 303
         assert press_publish(ada, found.takes["published"]).status_code == 303
         settled(found.server, ada, found.takes["published"])
+
+
+def _spoken(found: Prepared) -> None:
+    """A take whose words are known, and almost all of them sure."""
+    take = _handed_in(found.space, ROOT / "assets" / "demo" / "demo.mp4", "clean")
+    recorded.heard(found.server.folder, take, DEMO)
+    found.takes["spoken"] = take.id
 
 
 def _handed_in(space: Workspace, clip: Path, recipe: str) -> Take:

@@ -20,16 +20,16 @@ SECONDS = 12.5  # of the demo's clip: a sentence, a filler between pauses, and a
 TOPIC = "Why <script>alert(1)</script> servers & robots"
 
 
-def _spoken(text: str, start_ms: int, end_ms: int, unsure: str = "") -> tuple[Word, ...]:
+def spoken(text: str, start_ms: int, end_ms: int, unsure: str = "") -> tuple[Word, ...]:
     words = laid(text.split(), start_ms, end_ms)
     return tuple(replace(word, confidence=0.2 if word.text == unsure else 0.9) for word in words)
 
 
 SAID = (
-    *_spoken("You asked for the most creative way to destroy a <b>server</b>.", 600, 4500, unsure="creative"),
-    *_spoken("Um.", 6200, 6700),
-    *_spoken("This one is twelve years old.", 8100, 9700),
-    *_spoken("Today, we pour coffee on it.", 10300, 12100),
+    *spoken("You asked for the most creative way to destroy a <b>server</b>.", 600, 4500, unsure="creative"),
+    *spoken("Um.", 6200, 6700),
+    *spoken("This one is twelve years old.", 8100, 9700),
+    *spoken("Today, we pour coffee on it.", 10300, 12100),
 )
 _RECIPE = f"""topic = "{TOPIC}"
 formats = ["square"]
@@ -54,11 +54,11 @@ def handed_in(root: Path, *clips: Path, person: str = "ada", recipe: str = "spok
     return takes.submit(clips, found, people.find(space.people, person), "Yes.", space.takes, again=True)[0]
 
 
-def heard(root: Path, take: Take) -> None:
+def heard(root: Path, take: Take, said: tuple[Word, ...] = SAID) -> None:
     """Writes down what is said, the same on every machine, and what would be cut; makes no video."""
     order, shelf = orders.order(Workspace(root), (take.id,), Wanted())
     look(order, shelf)
-    words = TypeAdapter(Transcript).dump_json(Transcript(SAID, "none", "", "en", draft=True))
+    words = TypeAdapter(Transcript).dump_json(Transcript(said, "none", "", "en", draft=True))
     shelf.path("words.json").write_bytes(words)  # as somebody does who corrects it by hand
     look(order, shelf)
 

@@ -244,3 +244,11 @@ def test_a_workspace_is_made_and_nothing_in_it_is_written_over(tmp_path):
     recipe.write_text('topic = "Mine"')
     assert workspace.create(tmp_path) == ()
     assert recipe.read_text() == 'topic = "Mine"'
+
+
+def test_a_video_of_somebody_who_is_not_here_waits_for_nobody(space):
+    for name, person in (("demo", "demo"), ("talk", "anna")):
+        (space.output / name).mkdir(parents=True)
+        (space.output / name / "report.json").write_text(json.dumps({"person": person}))
+    waits = {step.name: step.waits for step in circle.look(space).steps if step.kind == "video"}
+    assert waits == {"demo": "look at output/demo/", "talk": "anna: candid approve talk --as anna"}

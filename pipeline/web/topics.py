@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 from typing import Annotated, Any
 
 from fastapi import Form, Request
 from fastapi.responses import JSONResponse, Response
+from jinja2 import Environment
 
 from pipeline import board, recipes
 from pipeline.board import Board, Wish
@@ -49,11 +51,20 @@ def _board_page(
         found = opened.list(order, among, A_PAGE + 1, A_PAGE * (number - 1))
         beside = {each: opened.list("new", each, _BESIDE) for each in ("planned", "answered")}
         voted = _voted(opened, request, found)
+    templates = site_of(request).templates
+    cards = [_card(templates, topic, topic.id in voted, show, number) for topic in found[:A_PAGE]]
     values: dict[str, Any] = {"text": "", "by": "", "fault": "", "wrong": "", "said": ""} | form
     return page(
-        request, "topics.html", status, topics=found[:A_PAGE], more=len(found) > A_PAGE, beside=beside, voted=voted,
-        show=show, number=number, credited=recipes.credited, **values,
+        request, "topics.html", status, cards=cards, more=len(found) > A_PAGE, beside=beside, show=show, number=number,
+        credited=recipes.credited, **values,
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4096)
+def _card(templates: Environment, topic: Topic, voted: bool, show: str, number: int) -> Any:
+    """A topic of the list. It is the same for many until somebody votes, and writing it is most of a page's work."""
+    parts: Any = templates.get_template("topic-parts.html").module
+    return parts.card(topic, voted, {"show": show, "number": number}, recipes.credited)
 
 
 @doors.at("/topics/similar", Need.NOTHING, rate="90/minute")

@@ -28,7 +28,8 @@ from tests.served import Served, served
 VOTERS, SENDERS = 200, 20
 SECONDS = 20.0
 TOPICS = 300
-SLICE = 1 << 20
+SLICE = 8 << 20  # as our page sends them
+BLOCK = 128 << 10
 RATE = 2_500_000  # bytes a second of each who sends: a good line at home
 CLIP = 200 << 20  # more than anybody sends in that time
 GOAL = 300.0
@@ -167,17 +168,15 @@ async def _sends(crowd: Crowd, seen: Seen, number: int, until: float) -> None:
     own = {"cookie": f"candid={crowd.cookie}", "tus-resumable": "1.0.0", "x-forwarded-for": f"203.0.113.{number + 1}"}
     async with Talk(crowd.port, own) as talk:
         _, told = await talk.ask("POST", "/uploads", {"upload-length": str(CLIP)})
-        place, at, block = told["location"], 0, bytes(SLICE)
+        place, at = told["location"], 0
         while time.monotonic() < until:
-            began = time.monotonic()
             more = {"upload-offset": str(at), "content-type": "application/offset+octet-stream"}
-            status, told = await talk.ask("PATCH", place, more, block)
+            status, told = await talk.ask("PATCH", place, more, SLICE)
             if status != 204:
                 seen.failed.append(f"PATCH {status}")
                 return
             at += SLICE
             seen.sent += SLICE
-            await asyncio.sleep(max(0.0, began + SLICE / RATE - time.monotonic()))
 
 
 class Talk:
@@ -205,12 +204,17 @@ class Talk:
         return status == expected
 
     async def ask(
-        self, method: str, path: str, more: dict[str, str] | None = None, body: bytes = b""
+        self, method: str, path: str, more: dict[str, str] | None = None, length: int = 0
     ) -> tuple[int, dict[str, str]]:
-        headers = {**self._own, **(more or {}), "content-length": str(len(body))}
+        """The status, and the headers of the answer. A body comes as fast as a line at home sends it."""
+        headers = {**self._own, **(more or {}), "content-length": str(length)}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-        await self._writer.drain()
+        self._writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode())
+        began = time.monotonic()
+        for sent in range(0, length, BLOCK):
+            self._writer.write(bytes(BLOCK))
+            await self._writer.drain()
+            await asyncio.sleep(max(0.0, began + (sent + BLOCK) / RATE - time.monotonic()))
         first, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
         told = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         await self._reader.readexactly(int(told.get("content-length", "0")))
