@@ -24,7 +24,7 @@ from pipeline import corrections, edit
 from pipeline.edit import Edits, Wish
 from pipeline.model import Plan
 from pipeline.shelf import Shelf
-from pipeline.wording import laid
+from pipeline.wording import laid, likeness
 from tests import recorded
 from tests.browser import a_browser, barriers, signed_in  # noqa: F401 - a fixture
 from tests.served import served
@@ -280,7 +280,7 @@ def test_wishes_are_read_as_they_were_written(data):
     asked = [
         Wish(
             data.draw(st.booleans()),
-            data.draw(texts | st.just(line.text)) if edit.likeness(line.text, "We use servers") > 0.4 else line.text,
+            data.draw(texts | st.just(line.text)) if likeness(line.text, "We use servers") > 0.4 else line.text,
             bool(line.pause_ms) and data.draw(st.booleans()),
         )
         for line in sheet.lines

@@ -11,14 +11,14 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import BinaryIO
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Message
 
 from pipeline.errors import CandidError
 from pipeline.web.doors import Doors
@@ -145,47 +145,54 @@ async def _written(request: Request, file: BinaryIO, room: int, hold: _Hold) -> 
     """Writes what comes, until its end or until nobody sends any more: the room that is left, below 0 for too much."""
     waiting = bytearray()
     try:
-        async with aclosing(hold.body(request)) as body:
-            async for block in body:
-                waiting += block[: max(room, 0)]
-                room -= len(block)
-                if len(waiting) >= _BLOCK:
-                    await run_in_threadpool(file.write, waiting)
-                    waiting = bytearray()
-                if room < 0:
-                    break
+        while room >= 0 and (message := await hold.heard(request)) is not None:
+            block = message.get("body", b"")
+            waiting += block[: max(room, 0)]
+            room -= len(block)
+            if len(waiting) >= _BLOCK:
+                await run_in_threadpool(file.write, waiting)
+                waiting = bytearray()
+            if not message.get("more_body", False):
+                break
     finally:
-        await run_in_threadpool(file.write, waiting)
-        await run_in_threadpool(settle, file)
+        await run_in_threadpool(_settled, file, waiting)
     return room
+
+
+def _settled(file: BinaryIO, rest: bytearray) -> None:
+    file.write(rest)
+    settle(file)
 
 
 # --- one holder an upload ---------------------------------------------------------------------------------------------
 
 
-@dataclass
 class _Hold:
     """Whoever holds an upload: nobody else writes to it. A phone that lost its network leaves one that is asleep."""
 
-    leave: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self._leaves = False
+        self._sleep: asyncio.Timeout | None = None
 
-    async def body(self, request: Request) -> AsyncGenerator[bytes, None]:
-        """What is sent, until its end, until the sender is gone or silent, or until another holder wants to go on."""
-        leaving: asyncio.Future[Any] = asyncio.ensure_future(self.leave.wait())
-        coming: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
+    def leave(self) -> None:
+        """Another holder wants to go on: what is not here yet is not waited for."""
+        self._leaves = True
+        if self._sleep is not None:
+            self._sleep.reschedule(asyncio.get_running_loop().time())
+
+    async def heard(self, request: Request) -> Message | None:
+        """What is sent next; None where the sender is gone or silent, or this holder has to leave."""
+        if self._leaves:
+            return None
         try:
-            while True:
-                await asyncio.wait({coming, leaving}, timeout=_SILENT, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done() or (message := coming.result())["type"] == "http.disconnect":
-                    return
-                yield message.get("body", b"")
-                if not message.get("more_body", False):
-                    return
-                coming = asyncio.ensure_future(request.receive())
+            async with asyncio.timeout(_SILENT) as self._sleep:
+                message = await request.receive()
+        except TimeoutError:
+            return None
         finally:
-            coming.cancel()
-            leaving.cancel()
+            self._sleep = None
+        return None if message["type"] == "http.disconnect" else message
 
 
 _holds: dict[str, _Hold] = {}
@@ -195,7 +202,7 @@ _holds: dict[str, _Hold] = {}
 async def _holding(id: str) -> AsyncIterator[_Hold]:
     """Holds an upload; an older holder is asked to leave, and has written what it has by then."""
     while other := _holds.get(id):
-        other.leave.set()
+        other.leave()
         await other.gone.wait()
     mine = _holds[id] = _Hold()
     try:

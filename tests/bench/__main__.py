@@ -242,6 +242,13 @@ def uploads(bench: Bench) -> Iterator[Row]:
     yield from (Row(*told) for told in measured.rows())
 
 
+def load(bench: Bench) -> Iterator[Row]:
+    """The page, with a crowd that votes and sends, while a video is made."""
+    from tests.bench import load as crowd
+
+    yield from (Row(*told) for told in crowd.rows())
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "start": start,
     "speed": speed,
@@ -252,6 +259,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "words": words,
     "topics": topics,
     "uploads": uploads,
+    "load": load,
 }
 
 
