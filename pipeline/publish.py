@@ -319,7 +319,7 @@ def _alone(folder: Path, take: str, seconds: float = 0.0) -> Iterator[None]:
 
 def _is_there(folder: Path, take: str) -> bool:
     """Whether a take's name leads to a folder in output/, and nowhere else."""
-    return bool(take) and Path(take).name == take and folder.is_dir()
+    return approval.is_name(take) and folder.is_dir()
 
 
 # --- credit -----------------------------------------------------------------------------------------------------------

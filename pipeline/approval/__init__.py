@@ -41,6 +41,7 @@ __all__ = [
     "captions_of",
     "changes",
     "excesses",
+    "is_name",
     "load",
     "notes",
     "offers",
