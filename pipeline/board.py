@@ -13,7 +13,7 @@ import sqlite3
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ NEARLY_THE_SAME = 0.75  # from this score on, two topics probably mean the same
 _HALF_LIFE = 7 * 86400  # seconds after which a vote weighs half as much
 _WAIT_MS = 8000  # for a write lock that another process holds
 _LONGEST_TEXT, _LONGEST_NAME, _LONGEST_WHY, _LONGEST_LINK = 200, 80, 500, 2000
+_LONGEST_LOG = 20_000  # pages of 4 KiB: where nobody calls `checkpoint`, the log ends somewhere
 _LOT = 1000  # wishes a transaction: others vote in between
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -95,6 +96,7 @@ class Board:
         self.path = path
         self._db = db
         self._index = similar.Index(db)
+        self._turn: AbstractContextManager[object] = nullcontext()
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +106,20 @@ class Board:
 
     def close(self) -> None:
         self._db.close()
+
+    def share(self, turn: AbstractContextManager[object]) -> None:
+        """Has it write only while it holds `turn`, a lock, which many boards of one process share.
+
+        SQLite lets those who wait for its own lock sleep ever longer, so that some wait a second for a vote of 1 ms.
+        Nor does one of them bring what was logged into the file, for which all others would wait: see `checkpoint`.
+        """
+        self._turn = turn
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG}")
+
+    def checkpoint(self) -> None:
+        """Brings what was logged into the file, which may take long; others go on meanwhile."""
+        with _explained(self.path):
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def copy(self) -> Board:
         """The same board in memory, to try something out."""
@@ -389,7 +405,7 @@ class Board:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction that holds the write lock from its beginning: all of it, or nothing."""
-        with _explained(self.path):
+        with self._turn, _explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell) -> Obeyed:
     """Reads edit.md, and corrects the words. Sentences that say something else are timed again by their sound."""
     known, text = kept(shelf), _text(shelf.path(EDIT))
     asked = _asked(known, text, [each.clip.sha256 for each in found]) if known else Reading(Edits())
-    edits = replace(asked.edits, texts=tuple(_timed(text, found, shelf, tell) for text in asked.edits.texts))
+    edits = replace(asked.edits, texts=_timed(asked.edits.texts, found, shelf, tell))
     corrected = tuple(replace(each, transcript=edits.corrected(each.transcript, each.clip.sha256)) for each in found)
     notes = tuple(f"{EDIT}, line {problem.line}: {problem.says}" for problem in asked.problems)
     return Obeyed(corrected, tuple(each.transcript for each in found), edits, notes, not asked.problems, text)
@@ -192,18 +193,29 @@ def _text(path: Path) -> str | None:
         ) from fault
 
 
-def _timed(text: Text, found: Sequence[Found], shelf: Shelf, tell: Tell) -> Text:
-    """The text with its new words where they are heard. Where they cannot be found, they share the time they have."""
-    clip = next((each for each in found if each.clip.sha256 == text.clip), None)
-    sound = clip.heard() if clip is not None and text.fresh else None
-    if clip is None or sound is None:
-        return text
+def _timed(texts: Sequence[Text], found: Sequence[Found], shelf: Shelf, tell: Tell) -> tuple[Text, ...]:
+    """The texts with their new words where they are heard."""
+    clips = {each.clip.sha256: each for each in found}
+    if not any(text.fresh and text.clip in clips for text in texts):
+        return tuple(texts)
     tell("aligning", 0)
+    with transcribers.aligner() as pool:
+        return tuple(
+            _heard(text, clips[text.clip], shelf, pool) if text.fresh and text.clip in clips else text for text in texts
+        )
+
+
+def _heard(text: Text, clip: Found, shelf: Shelf, pool: Executor) -> Text:
+    """The text with its new words where they are heard. Where they cannot be found, they share the time they have."""
+    sound = clip.heard()
+    if sound is None:
+        return text
     start = max(0, text.start_ms - _AROUND_MS)
     part = _part(sound, start, text.end_ms + _AROUND_MS, shelf.work / "sentence.raw")
     spoken = (Span(text.start_ms - start, text.end_ms - start),)
     try:
-        heard = transcribers.align(part, " ".join(w.text for w in text.words), clip.transcript.language or "en", spoken)
+        said = " ".join(word.text for word in text.words)
+        heard = transcribers.align(part, said, clip.transcript.language or "en", spoken, pool)
     except (TranscriberError, LimitError):
         return replace(text, fresh=())
     later = (replace(word, start_ms=word.start_ms + start, end_ms=word.end_ms + start) for word in heard.words)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -471,6 +472,30 @@ def test_twenty_processes_at_once_lose_nothing_and_make_nothing_twice(path):
         assert {*topics["shared topic 1"].names} == {f"name {me}" for me in range(MANY)}
     recipes = [file.stem for file in path.parent.glob("*.txt")]
     assert recipes == [topics["shared topic 0"].recipe]
+
+
+def test_boards_that_share_a_turn_lose_nothing_and_leave_the_log_to_the_checkpoint(path, board):
+    turn, topic = threading.Lock(), board.suggest("one").id
+    board.checkpoint()
+    log = path.with_name(path.name + "-wal")
+
+    def vote(me: int) -> None:
+        with open_board(path) as mine:
+            mine.share(turn)
+            for number in range(60):
+                mine.vote(topic, f"voter {me} {number}")
+
+    size = path.stat().st_size
+    people = [threading.Thread(target=vote, args=(me,)) for me in range(MANY)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(120)
+    assert board.get(topic).votes == 60 * MANY
+    assert path.stat().st_size == size and log.stat().st_size > 4 << 20, "by itself SQLite would have done it by now"
+    board.checkpoint()
+    assert path.stat().st_size > size
+    assert board.get(topic).votes == 60 * MANY
 
 
 def _vote_on(path: Path, ready) -> None:

@@ -14,7 +14,7 @@ from pipeline.model import Hints, Sound, Transcript
 from pipeline.transcribers import faster_whisper, pocketsphinx, whisper
 from pipeline.transcribers.language import code
 
-align = pocketsphinx.align
+align, aligner = pocketsphinx.align, pocketsphinx.aligner
 
 
 class Transcriber(Protocol):

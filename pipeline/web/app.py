@@ -7,12 +7,14 @@ approving and publishing (publishing.py), what is mine (mine.py), and what the c
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -61,6 +63,7 @@ _MODULES = (
     connect,
 )
 _own = Doors()
+_BETWEEN_CHECKPOINTS = 30.0  # seconds
 
 
 def create(settings: Settings) -> ASGIApp:
@@ -70,7 +73,9 @@ def create(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        checkpoints = asyncio.create_task(_checkpoints(site))
         yield
+        checkpoints.cancel()
         site.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
@@ -85,6 +90,12 @@ def create(settings: Settings) -> ASGIApp:
         return _OWNERS[kind](site, id)
 
     return Entrance(app, settings, found, site.visitor, whose)
+
+
+async def _checkpoints(site: Site) -> None:
+    while True:
+        await asyncio.sleep(_BETWEEN_CHECKPOINTS)
+        await run_in_threadpool(site.boards.checkpoint)
 
 
 def all_doors() -> tuple[Door, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.board import Board, open_board
+from pipeline.errors import BoardError
 
 
 class Boards:
@@ -15,6 +17,7 @@ class Boards:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._idle: list[tuple[Board, object]] = []
+        self._turn = threading.Lock()  # of those who write
 
     @contextmanager
     def one(self) -> Iterator[Board]:
@@ -23,6 +26,12 @@ class Boards:
             yield board
         finally:
             self._idle.append((board, file))
+
+    def checkpoint(self) -> None:
+        """Brings what was logged into the file, where there is one; called now and then, so that no vote has to."""
+        if self._file() is not None:
+            with suppress(BoardError), self.one() as board:  # the next request says what is wrong with it
+                board.checkpoint()
 
     def close(self) -> None:
         while self._idle:
@@ -37,6 +46,7 @@ class Boards:
                     return board, file
                 board.close()
         board = open_board(self._path)
+        board.share(self._turn)
         return board, self._file()
 
     def _file(self) -> object:

@@ -13,15 +13,18 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline import tomlfile
 from pipeline.errors import CandidError, WorkspaceError
 from pipeline.shelf import explained
+
+T = TypeVar("T")
 
 LARGEST = 4 << 30  # bytes of one clip
 MOST_OPEN = 40  # uploads of one person that were not handed in
@@ -29,6 +32,7 @@ _KEPT_DAYS = 7  # since the last byte came
 _RESERVE = 512 << 20  # bytes of the disk that stay free: videos are made there too
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _creating = threading.Lock()  # two that look at the same free room would both take it
+_writers = CapacityLimiter(4)  # threads that write clips
 
 
 class Upload(BaseModel):
@@ -142,6 +146,11 @@ class Incoming:
 
     def _record(self, id: str) -> Path:
         return self.folder / f"{id}.json"
+
+
+async def on_disk(work: Callable[..., T], *arguments: object) -> T:
+    """Does what may wait for the disk. However many send, they leave the threads of the pages alone."""
+    return await to_thread.run_sync(work, *arguments, limiter=_writers)
 
 
 def settle(file: BinaryIO) -> None:

@@ -23,7 +23,7 @@ from pipeline.model import Brand, Recipe
 from pipeline.web import multipart
 from pipeline.web.doors import Doors
 from pipeline.web.handing import HandIn, HandIns, Sent
-from pipeline.web.incoming import LARGEST, Incoming, NoRoomError, Upload, settle, shown
+from pipeline.web.incoming import LARGEST, Incoming, NoRoomError, Upload, on_disk, settle, shown
 from pipeline.web.multipart import Begins, Event
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, on, page, site_of, visitor_of
@@ -212,7 +212,7 @@ class _Filled:
                     await self._take(event)
         finally:
             if self._file is not None:  # the connection was lost
-                await run_in_threadpool(self._file.drop)
+                await on_disk(self._file.drop)
         return self
 
     async def _take(self, event: Event) -> None:
@@ -229,14 +229,14 @@ class _Filled:
         self._field, self._text, slot = field.name, b"", _FIELD.fullmatch(field.name)
         if field.file and slot:
             wanted = self._like.model_copy(update={"name": shown(field.file), "slot": int(slot[1])})
-            self._file = await run_in_threadpool(_File, self._incoming, wanted)
+            self._file = await on_disk(_File, self._incoming, wanted)
 
     async def _end(self) -> None:
         if self._file is None:
             self.texts[self._field] = self._text.decode("utf-8", "replace")
             return
         file, self._file = self._file, None
-        if kept := await run_in_threadpool(file.end):
+        if kept := await on_disk(file.end):
             self.uploads[kept.slot] = kept
 
 
@@ -258,7 +258,7 @@ class _File:
         if self._length > LARGEST:
             raise NoRoomError(f"A clip may have {LARGEST >> 30} GB at most.", "Export it smaller, or cut it in two.")
         if len(self._waiting) >= self._BLOCK:
-            await run_in_threadpool(self._file.write, self._waiting)
+            await on_disk(self._file.write, self._waiting)
             self._waiting = bytearray()
 
     def end(self) -> Upload | None:

@@ -22,7 +22,7 @@ from starlette.types import Message
 
 from pipeline.errors import CandidError
 from pipeline.web.doors import Doors
-from pipeline.web.incoming import LARGEST, Incoming, NoRoomError, Upload, settle, shown
+from pipeline.web.incoming import LARGEST, Incoming, NoRoomError, Upload, on_disk, settle, shown
 from pipeline.web.rights import Need
 from pipeline.web.site import site_of, visitor_of
 
@@ -85,7 +85,7 @@ async def begin_upload(request: Request) -> Response:
         raise _Refused(400, "An empty file is no clip.")
     told = request.headers.get("upload-metadata", "")
     try:
-        made = await run_in_threadpool(incoming_of(request).create, _wanted(visitor_of(request).person, length, told))
+        made = await on_disk(incoming_of(request).create, _wanted(visitor_of(request).person, length, told))
     except NoRoomError as fault:
         raise _Refused(413 if length > LARGEST else 403, str(fault)) from fault
     return Response(status_code=201, headers=_TELLS | {"location": f"/uploads/{made.id}"})
@@ -117,7 +117,7 @@ async def go_on(request: Request, upload: str) -> Response:
             raise _Refused(409, f"{there} bytes have arrived, not {offset}.")
         if there + _announced(request) > found.length:
             raise _Refused(413, "That would be more than was announced.")
-        with await run_in_threadpool(incoming.open, found) as file:
+        with await on_disk(incoming.open, found) as file:
             room = await _written(request, file, found.length - there, hold)
     if room < 0:
         raise _Refused(413, "That would be more than was announced.")
@@ -129,7 +129,7 @@ async def go_on(request: Request, upload: str) -> Response:
 async def take_back(request: Request, upload: str) -> Response:
     """Forgets what was sent."""
     async with _holding(upload):
-        await run_in_threadpool(incoming_of(request).remove, await _found(request, upload))
+        await on_disk(incoming_of(request).remove, await _found(request, upload))
     return Response(status_code=204, headers=_TELLS)
 
 
@@ -150,12 +150,12 @@ async def _written(request: Request, file: BinaryIO, room: int, hold: _Hold) -> 
             waiting += block[: max(room, 0)]
             room -= len(block)
             if len(waiting) >= _BLOCK:
-                await run_in_threadpool(file.write, waiting)
+                await on_disk(file.write, waiting)
                 waiting = bytearray()
             if not message.get("more_body", False):
                 break
     finally:
-        await run_in_threadpool(_settled, file, waiting)
+        await on_disk(_settled, file, waiting)
     return room
 
 
