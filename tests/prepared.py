@@ -17,6 +17,7 @@ from pipeline import board, recipes, takes
 from pipeline.board import Board
 from pipeline.model import Account, Take
 from pipeline.web.handing import HandIn, Sent
+from pipeline.web.incoming import Incoming, Upload
 from pipeline.workspace import Workspace
 from tests import doubles, recorded
 from tests.conftest import ROOT
@@ -79,6 +80,7 @@ def prepared(server: Served, *, tidy: bool = False) -> Prepared:
         _spoken(found)
     else:
         _takes(found)
+        _sent(found.space)
     _topics(found)
     found.waiting = _waiting(found.space)
     account = Account("ada", "peertube", "3", "Ada (ada@tube.example)", "https://tube.example")
@@ -181,6 +183,13 @@ def _asked(opened: Board, text: str, by: str, votes: int) -> int:
     for number in range(votes - 1):
         opened.vote(topic.id, f"voter {number}")
     return topic.id
+
+
+def _sent(space: Workspace) -> None:
+    """A clip of which half has arrived."""
+    incoming = Incoming(space.root / ".candid" / "uploads")
+    sent = incoming.create(Upload(person="ada", length=9, name="first-try.mov", recipe="destroy", slot=2))
+    incoming.path(sent).write_bytes(b"half")
 
 
 def _waiting(space: Workspace) -> str:

@@ -1,6 +1,6 @@
 """Killed at any moment, the next batch goes on: the same bytes, no finished chunk made twice, no ffmpeg left behind.
 
-CANDID_KILLS=50 is the long campaign.
+CANDID_KILLS=50 is the long campaign: eight real clips, with captions and a brand, and as many batches as it takes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,26 +24,40 @@ from pipeline.workspace import product_assets
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
+CAMPAIGN = "CANDID_KILLS" in os.environ
 KILLS = int(os.environ.get("CANDID_KILLS", "8"))
-CLIPS = 4
+CLIPS = 8 if CAMPAIGN else 4
 
-_PLAIN = 'topic = "A day in the yard"\nbranded = false\n[trim]\nkeep_everything = true\n'
+_PLAIN = 'topic = "A day in the yard"\nformats = ["square"]\nbranded = false\n[trim]\nkeep_everything = true\n'
+_USUAL = 'topic = "A day in the yard"\nformats = ["square"]\n'
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory) -> Path:
-    """A folder with four short real clips, the first of two chunks."""
+def recorded(request, tmp_path_factory) -> Path:
+    """A folder with short real clips, the first of two chunks."""
     folder = tmp_path_factory.mktemp("recorded")
-    source = str(product_assets() / "demo" / "demo.mp4")
+    demo = product_assets() / "demo" / "demo.mp4"
+    if CAMPAIGN:
+        return _eight(folder, demo, request.getfixturevalue("media"))
     for number in range(CLIPS):
-        length = ["-ss", str(number * 4), "-i", source, "-t", "3" if number else "11"]
+        length = ["-ss", str(number * 4), "-i", str(demo), "-t", "2" if number else "9.5"]
         ffmpeg.run([*length, "-vf", "scale=320:-2", "-preset", "ultrafast", str(folder / f"clip-{number}.mp4")])
+    return folder
+
+
+def _eight(folder: Path, demo: Path, media: Path) -> Path:
+    """Whole clips as they were recorded, and four stretches of a longer one."""
+    for path in (demo, *(media / name for name in ("spoken-timer.mp4", "talking-square.mp4", "talking-vfr.mp4"))):
+        shutil.copyfile(path, folder / path.name)
+    for start in (0, 15, 30, 45):
+        cut = ["-ss", str(start), "-i", str(media / "bench-talk.mp4"), "-t", "15", "-c", "copy"]
+        ffmpeg.run([*cut, str(folder / f"talk-{start}.mp4")])
     return folder
 
 
 def workspace(folder: Path) -> Path:
     (folder / "recipes").mkdir(parents=True)
-    (folder / "recipes" / "plain.toml").write_text(_PLAIN)
+    (folder / "recipes" / "plain.toml").write_text(_USUAL if CAMPAIGN else _PLAIN)
     return folder
 
 
@@ -55,7 +70,7 @@ def start(place: Path, recorded: Path, *options: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str], place: Path) -> dict[str, dict]:
     """What each take came to."""
-    assert process.wait(timeout=300) == 0, (place / "out").read_text() + (place / "err").read_text()
+    assert process.wait(timeout=900) == 0, (place / "out").read_text() + (place / "err").read_text()
     told = [json.loads(line) for line in (place / "out").read_text().splitlines()]
     takes = {each["take"]: each for each in told}
     assert len(takes) == len(told) == CLIPS
@@ -125,19 +140,37 @@ def undisturbed(recorded, tmp_path_factory) -> tuple[dict[str, str], float]:
 
 def test_killed_at_random_moments_a_batch_goes_on(recorded, undisturbed, tmp_path):
     calm, length = undisturbed
-    place = workspace(tmp_path / "stormy")
-    chance = random.Random(4)
+    chance, killed, batches, resumed = random.Random(4), 0, 0, 0
+    while killed < KILLS:
+        place = workspace(tmp_path / f"stormy-{batches}")
+        kills, finished = _killed(place, recorded, length, chance, KILLS - killed)
+        with Watch(place) as watch:
+            takes = finish(start(place, recorded, "-j", "2"), place)
+        assert watch.twice == [] and finished.items() <= chunks(place).items()
+        assert bytes_of(takes) == calm
+        assert list(place.glob("output/*/.progress*")) == [] and list(place.glob("output/*/work*")) == []
+        killed, batches, resumed = killed + kills, batches + 1, resumed + len(finished)
+        print(f"{killed} kills, {batches} batches of {CLIPS} clips: every video as it should be, no chunk made twice")
+        shutil.rmtree(place)
+    assert resumed, "nothing was finished between the kills, so nothing was measured"
+
+
+def _killed(place: Path, recorded: Path, length: float, chance: random.Random, most: int) -> tuple[int, dict[str, int]]:
+    """Kills a batch again and again until it is done; how often, and the chunks finished by then."""
     finished: dict[str, int] = {}
-    for number in range(KILLS):
+    kills = 0
+    while kills < most:
         process = start(place, recorded, "-j", "2")
         time.sleep(chance.uniform(0.5, length / 2))
-        if number % 3 == 2:  # on a busy machine, too: shortly after a chunk is finished
+        if kills % 3 == 2:  # on a busy machine, too: shortly after a chunk is finished
             while process.poll() is None and chunks(place).keys() <= finished.keys():
                 time.sleep(0.05)
             time.sleep(chance.uniform(0, 1))
         if process.poll() is not None:
+            assert process.returncode == 0, (place / "err").read_text()
             break  # it was all done before
-        if number % 2:
+        kills += 1
+        if kills % 2:
             os.kill(process.pid, signal.SIGKILL)  # its workers and their ffmpeg have to notice
         else:
             os.killpg(process.pid, signal.SIGKILL)
@@ -146,12 +179,7 @@ def test_killed_at_random_moments_a_batch_goes_on(recorded, undisturbed, tmp_pat
         now = chunks(place)
         assert {name: now.get(name) for name in finished} == finished, "a finished chunk was lost or made twice"
         finished = now
-    assert finished, "nothing was made between the kills, so nothing was measured"
-    with Watch(place) as watch:
-        takes = finish(start(place, recorded, "-j", "2"), place)
-    assert watch.twice == [] and finished.items() <= chunks(place).items()
-    assert bytes_of(takes) == calm
-    assert list(place.glob("output/*/.progress*")) == [] and list(place.glob("output/*/work*")) == []
+    return kills, finished
 
 
 def test_a_killed_worker_is_replaced_and_its_take_made(recorded, undisturbed, tmp_path):

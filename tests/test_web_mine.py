@@ -18,6 +18,7 @@ from pipeline import media, receipts
 from pipeline.model import Receipt
 from pipeline.shelf import Shelf
 from pipeline.web import media_files, playing
+from pipeline.web.incoming import Incoming, Upload
 from pipeline.web.store import Store
 from tests import clips, recorded
 from tests.served import served
@@ -67,6 +68,25 @@ def test_my_takes_are_listed_and_nobody_elses(server, take):
     assert "<script>alert" not in shown
     with server.client("ben") as client:
         assert take.id not in client.get("/mine").text
+
+
+def test_what_was_sent_and_not_handed_in_is_shown_taken_along_and_deleted(server, take):
+    incoming = Incoming(server.folder / ".candid" / "uploads")
+    sent = incoming.create(Upload(person="ada", length=9, name="<b>yard</b>.MOV", recipe=take.recipe, slot=1))
+    incoming.path(sent).write_bytes(b"half")
+    with server.client("ben") as client:
+        assert "not handed in" not in client.get("/mine").text
+        assert client.post(f"/mine/sent/{sent.id}/remove").status_code == 404
+    with server.client("ada") as client:
+        shown = client.get("/mine").text
+        assert "&lt;b&gt;yard&lt;/b&gt;.MOV" in shown and "not whole yet" in shown
+        assert f'href="/record/{take.recipe}"' in shown
+        with zipfile.ZipFile(io.BytesIO(client.get("/mine/archive").content)) as archive:
+            assert archive.read("not-handed-in/1.MOV") == b"half"
+        assert client.post(f"/mine/sent/{sent.id}/remove").status_code == 303
+        assert "not handed in" not in client.get("/mine").text
+        assert client.post(f"/mine/sent/{sent.id}/remove").status_code == 404
+    assert incoming.find(sent.id) is None and not incoming.path(sent).exists()
 
 
 PLACES = ("", "/correct", "/delete", "/clips/1", "/show/square.mp4", "/files/edit.md", "/archive", "/brand/logo")

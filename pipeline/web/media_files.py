@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from fastapi import Request
@@ -25,8 +26,10 @@ from pipeline.orders import Wanted
 from pipeline.shelf import Shelf
 from pipeline.web import playing
 from pipeline.web.doors import Doors
+from pipeline.web.incoming import Incoming
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, site_of, visitor_of
+from pipeline.web.uploads import incoming_of
 
 doors = Doors()
 
@@ -36,6 +39,7 @@ _TYPES = {
 }  # fmt: skip
 _SHOWN = (".mp4", ".vtt", ".jpg")  # what a page shows; everything else is only taken along
 _ALWAYS = ("plan.json", "report.json", "approval.json")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 _BLOCK = 1 << 20
 
 
@@ -98,7 +102,7 @@ def archive_of_take(request: Request, take: str) -> Response:
 def archive_of_person(request: Request) -> Response:
     """Everything of the visitor's in one archive."""
     site, person = site_of(request), visitor_of(request).person
-    return _archive(f"candid-{person}.zip", _of_person(site, person))
+    return _archive(f"candid-{person}.zip", _of_person(site, incoming_of(request), person))
 
 
 def files(site: Site, take: Take) -> dict[str, Path]:
@@ -136,11 +140,14 @@ def _of_take(site: Site, take: Take) -> Iterator[_Entry]:
             yield f"{take.id}/links.txt", "\n".join([*links, ""]).encode()
 
 
-def _of_person(site: Site, person: str) -> Iterator[_Entry]:
+def _of_person(site: Site, incoming: Incoming, person: str) -> Iterator[_Entry]:
     yield f"{person}.toml", people.where(site.space.people, person) / f"{person}.toml"
     for take in takes.listed(site.space.takes):
         if take.person == person:
             yield from _of_take(site, take)
+    for number, sent in enumerate(incoming.of(person), start=1):
+        suffix = PurePosixPath(sent.name).suffix
+        yield f"not-handed-in/{number}{suffix if _SUFFIX.fullmatch(suffix) else ''}", incoming.path(sent)
 
 
 def _archive(name: str, entries: Iterable[_Entry]) -> Response:

@@ -1,4 +1,6 @@
-"""What is mine: all takes of a person, what became of each, files to take along, and deletion."""
+"""What is mine: all takes of a person, what became of each, files to take along, and deletion; and clips that were
+sent and not handed in.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,11 @@ from pipeline.model import Plan, Receipt, Take
 from pipeline.shelf import Shelf
 from pipeline.web import events, media_files, playing
 from pipeline.web.doors import Doors
+from pipeline.web.incoming import Incoming, Upload
+from pipeline.web.record import hand_ins_of
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, on, page, site_of, visitor_of
+from pipeline.web.uploads import incoming_of
 from pipeline.wording import clock
 
 doors = Doors()
@@ -50,12 +55,43 @@ class Cut:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A clip that was sent for a recipe and not handed in. `there` bytes of it have arrived."""
+
+    upload: Upload
+    topic: str
+    there: int
+
+    @property
+    def whole(self) -> bool:
+        return self.there == self.upload.length
+
+
 @doors.at("/mine", Need.PERSON)
 def mine(request: Request) -> Response:
-    """All takes of whoever looks, the latest first."""
-    site = site_of(request)
-    found = [_mine(site, take) for take in events.takes_of(site.space, visitor_of(request).person)]
-    return page(request, "mine.html", takes=found)
+    """All takes of whoever looks, the latest first; and the clips that they did not hand in."""
+    site, person = site_of(request), visitor_of(request).person
+    found = [_mine(site, take) for take in events.takes_of(site.space, person)]
+    return page(request, "mine.html", takes=found, waiting=_waiting(site, incoming_of(request), person))
+
+
+@doors.at("/mine/sent/{upload}/remove", Need.OWNER, "POST", owned="upload")
+def remove_sent(request: Request, upload: str) -> Response:
+    """Deletes a clip that was sent and not handed in."""
+    if found := incoming_of(request).find(upload):
+        incoming_of(request).remove(found)
+    return on("/mine")
+
+
+def _waiting(site: Site, incoming: Incoming, person: str) -> list[Waiting]:
+    """What is about to become a take is not among them: it shows up as one."""
+    taken = {sent.upload for handed in hand_ins_of(site).waiting() for sent in handed.clips}
+    return [
+        Waiting(each, _topic(site, each.recipe), incoming.there(each))
+        for each in incoming.of(person)
+        if each.id not in taken
+    ]
 
 
 @doors.at("/takes/{take}", Need.OWNER)
@@ -143,9 +179,14 @@ def _title(site: Site, take: Take) -> str:
         kept = corrections.kept(Shelf(site.space.output / take.id))
         if kept and kept.sheet.title:
             return kept.sheet.title
+    return _topic(site, take.recipe)
+
+
+def _topic(site: Site, recipe: str) -> str:
+    """What a recipe is about, as people know it."""
     with contextlib.suppress(CandidError):
-        return recipes.load(site.space.queued(take.recipe)).topic or take.recipe
-    return take.recipe
+        return recipes.load(site.space.queued(recipe)).topic or recipe
+    return recipe
 
 
 def _out(shelf: Shelf) -> tuple[Receipt, ...]:
