@@ -18,12 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.test_batch_kill import Watch, bytes_of, chunks, finish, left_behind, recorded, start, undisturbed, workspace
+from pipeline.engines import dask
+from tests.batches import Watch, bytes_of, chunks, finish, left_behind, start, workspace
+from tests.conftest import ROOT, run_candid
 
 pytest.importorskip("distributed", reason="for a Dask cluster: pip install 'candid[cluster]'")
-
-__all__ = ["recorded", "undisturbed"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -184,14 +183,26 @@ def test_a_worker_that_joins_later_and_is_not_fit_is_refused(recorded, cluster, 
     assert "has Candid 0.0.1" in said and "what is finished is kept" in said and "Traceback" not in said
 
 
+@pytest.fixture
+def impatient(monkeypatch) -> None:
+    monkeypatch.setattr(dask, "_FIRST_WAIT", 3.0)
+    monkeypatch.setattr(dask, "_A_TRY", 2.0)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_nobody_at_that_address_is_said_in_words(recorded, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
-        place = workspace(tmp_path / "space")
-        process = start(place, recorded, "--engine", f"dask:tcp://127.0.0.1:{taken.getsockname()[1]}")
-        assert process.wait(timeout=120) == 1
-    assert "No Dask scheduler answers at tcp://127.0.0.1" in (place / "err").read_text()
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        said = run_candid(
+            workspace(tmp_path / "space"), "batch", recorded, "-r", "plain", "--engine", f"dask:{address}"
+        )
+    assert said.status == 1 and f"No Dask scheduler answers at {address}" in said.err
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_scheduler_without_workers_is_said_in_words(recorded, cluster, tmp_path):
-    assert "has no workers" in refused(cluster, workspace(tmp_path / "space"), recorded)
+    place = workspace(tmp_path / "space")
+    said = run_candid(place, "batch", recorded, "-r", "plain", "--engine", f"dask:{cluster.address}")
+    assert said.status == 1 and "has no workers" in said.err
+    assert list(place.glob("output/*/*")) == [], "nothing was begun"
