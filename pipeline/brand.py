@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import os
 import shutil
 import textwrap
@@ -17,7 +18,7 @@ from warnings import catch_warnings
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pipeline import tomlfile
+from pipeline import limits, tomlfile
 from pipeline.colors import TEXT_CONTRAST, Color, contrast
 from pipeline.errors import RecipeError
 from pipeline.fonts import default_fonts
@@ -25,8 +26,10 @@ from pipeline.model import Brand, Colors, Person
 from pipeline.shelf import explained
 
 _HEX = r"^#[0-9a-fA-F]{6}$"
-_LARGEST_LOGO = 20 << 20  # bytes
+LARGEST_LOGO = 20 << 20  # bytes
 _MOST_PIXELS = 25_000_000  # of a logo, which is shown 150 wide; decoding more takes seconds and 100 MB
+_LOGO_SIDE = 1000  # pixels
+_SECONDS_TO_DECODE = 20
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 _Hex = Annotated[str, Field(pattern=_HEX)]
 _Line = Annotated[str, AfterValidator(tomlfile.one_line)]
@@ -98,6 +101,39 @@ def edit(folder: Path, own: Path, values: Mapping[str, Any]) -> None:
     tomlfile.replace(own / "brand.toml", text)
 
 
+def use_logo(folder: Path, own: Path, picture: Path, name: str) -> None:
+    """Makes a picture (PNG, JPEG or WebP) the logo of the brand in a folder; `own` as for `edit`.
+
+    RecipeError or LimitError, with the picture's `name`, where it cannot be read. Who renders meanwhile has the old
+    logo or the new one.
+    """
+    with limits.processes() as reader:
+        data = limits.call(reader, _SECONDS_TO_DECODE, _as_png, picture, name)
+    if folder != own:
+        _copied_whole(folder, own)
+    kept = f"logo-{hashlib.sha256(data).hexdigest()[:10]}.png"
+    draft = own / f".{kept}-{os.getpid()}-{threading.get_ident()}"
+    with explained(own):
+        draft.write_bytes(data)
+        draft.replace(own / kept)
+    edit(own, own, {"logo": kept})
+
+
+def _as_png(path: Path, name: str) -> bytes:
+    """A picture as a PNG, no larger than a logo needs to be, without anything that a camera wrote into it."""
+    from PIL import Image, ImageOps
+
+    _check(path, name)
+    with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+    upright.thumbnail((_LOGO_SIDE, _LOGO_SIDE), Image.Resampling.LANCZOS)
+    bare = Image.new("RGBA", upright.size)
+    bare.paste(upright)
+    out = io.BytesIO()
+    bare.save(out, format="PNG")
+    return out.getvalue()
+
+
 def values(folder: Path) -> dict[str, Any]:
     """What the brand's file says, or what holds where it says nothing, by dotted key. RecipeError as `load`."""
     told = _told(folder).model_dump()
@@ -157,20 +193,28 @@ def _told(folder: Path) -> _File:
 
 def _logo(folder: Path, name: str) -> Path:
     """The logo's file, which has to lie inside the brand's folder and be a picture."""
-    from PIL import Image, UnidentifiedImageError
-
     path = folder / name
     _inside(folder, path, f"logo {name!r}")
     try:
-        found = path.stat()
-        if found.st_size > _LARGEST_LOGO:
-            raise RecipeError(f"The logo {name!r} is larger than 20 MB.", "Export it at 1000 pixels a side or less.")
-        _decoded(path, name, found.st_size, found.st_mtime_ns)
+        _check(path, name)
     except FileNotFoundError as fault:
         raise RecipeError(f"The logo {name!r} is not in {folder}.", "Copy it there, or leave out the line.") from fault
+    return path
+
+
+def _check(path: Path, name: str) -> None:
+    """RecipeError where a file is no picture that can be a logo."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        found = path.stat()
+        if found.st_size > LARGEST_LOGO:
+            raise RecipeError(f"The logo {name!r} is larger than 20 MB.", "Export it at 1000 pixels a side or less.")
+        _decoded(path, name, found.st_size, found.st_mtime_ns)
+    except FileNotFoundError:
+        raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
         raise RecipeError(f"The logo {name!r} is no picture that can be read.", "Export it as PNG.") from fault
-    return path
 
 
 @functools.lru_cache(maxsize=64)

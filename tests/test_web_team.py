@@ -16,7 +16,7 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="for the page: pip install 'candid[web]'")
 
-from pipeline import recipes, takes
+from pipeline import brand, recipes, takes
 from pipeline.board import open_board
 from pipeline.errors import CandidError
 from pipeline.model import Person, Recipe
@@ -367,6 +367,42 @@ def test_the_brand_is_saved_into_the_workspace_with_its_comments(tmp_path):
         assert untouched.read_text(encoding="utf-8") == text
         hard = team.post("/team/brand/default", data=changed | {"colors.text": ["#111111"]})
         assert "hard to read" in team.get(hard.headers["location"]).text
+
+
+def test_another_logo_is_taken_whatever_it_is_called_and_one_that_is_none_is_refused(tmp_path):
+    with served(tmp_path / "space") as server, server.client(coordinator=True) as team:
+        own, place = server.folder / "assets/brands/default", "/team/brand/default/logo"
+        photo = _as_file(Image.new("RGB", (3000, 1500), "#00c0ff"), "JPEG")
+        for wrong in (
+            b"no picture",
+            photo[:-2000],
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            b"\x89PNG" + bytes(99),
+        ):
+            told = team.post(place, files={"logo": ("<i>a</i>.png", wrong, "image/png")})
+            assert told.status_code == 422 and 'id="logo-fault"' in told.text and "<i>a</i>" not in told.text
+        vast = _as_file(Image.new("1", (9000, 9000)), "PNG")
+        told = team.post(place, files={"logo": ("vast.png", vast)})
+        assert told.status_code == 422 and "9000x9000" in told.text
+        assert team.post(place, files={"logo": ("a.png", bytes(brand.LARGEST_LOGO + (1 << 20)))}).status_code == 413
+        assert not own.exists(), "nothing was changed"
+        usual = _picture(team.get("/team/brand/default/preview.png"))
+        assert team.post(place, files={"logo": ("../../a.jpg", photo)}).headers["location"].endswith("said=saved")
+        kept = brand.load(own).logo
+        with Image.open(kept) as picture:
+            assert kept.parent == own and picture.size == (1000, 500)
+        seen = _picture(team.get("/team/brand/default/preview.png"))
+        assert _blue(seen) > 500 > _blue(usual)
+
+
+def _as_file(picture: Image.Image, kind: str) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind)
+    return out.getvalue()
+
+
+def _blue(picture: np.ndarray) -> int:
+    return int((abs(picture.astype(int) - (0, 192, 255)) < 12).all(axis=2).sum())
 
 
 # --- the line ---------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
-"""The brand, for the coordinator: its colors and words, with a picture of what they would look like."""
+"""The brand, for the coordinator: its logo, colors and words, with a picture of what they would look like."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, UploadFile
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -15,6 +17,7 @@ from pipeline.model import Brand, Person
 from pipeline.web import fields
 from pipeline.web.doors import Doors
 from pipeline.web.fields import Told
+from pipeline.web.incoming import shown
 from pipeline.web.people_pages import picture
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, on, page, site_of
@@ -28,6 +31,7 @@ _KINDS = {
     "consent": "text",
 }  # fmt: skip
 _SEEN = ("title", "colors.background", "colors.text", "colors.accent", "colors.looks")  # in the picture
+_LOGO = brand.LARGEST_LOGO + (64 << 10)  # bytes of the form around it
 _SOMEBODY = Person("somebody", "Somebody New", "What they do", "For whom they work", look=1)
 
 
@@ -62,15 +66,38 @@ def change_brand(request: Request, name: str, told: Told) -> Response:
     return on(f"/team/brand/{name}?said=saved")
 
 
+@doors.at("/team/brand/{name}/logo", Need.COORDINATOR, "POST", largest=_LOGO, rate="30/minute")
+def change_logo(request: Request, name: str, logo: UploadFile) -> Response:
+    """Takes another logo."""
+    site = site_of(request)
+    folder, own = _folder(site, name), site.space.root / "assets" / "brands" / name
+    try:
+        with tempfile.TemporaryDirectory() as room:
+            picture = Path(room, "logo")
+            with picture.open("wb") as file:
+                shutil.copyfileobj(logo.file, file)
+            brand.use_logo(folder, own, picture, shown(logo.filename or ""))
+    except CandidError as fault:
+        values = fields.shown(brand.values(folder), _KINDS)
+        return _brand_page(request, folder, 422, values, None, "", logo_fault=str(fault))
+    return on(f"/team/brand/{name}?said=saved")
+
+
 def _brand_page(
-    request: Request, folder: Path, status: int, values: dict[str, Any], fault: CandidError | None, said: str
+    request: Request,
+    folder: Path,
+    status: int,
+    values: dict[str, Any],
+    fault: CandidError | None,
+    said: str,
+    logo_fault: str = "",
 ) -> Response:
     found = brand.load(folder)
     return page(
         request, "team-brand.html", status, brand=found, values=values, said=said,
         faults=fields.faults(fault, _KINDS) if fault else {}, warnings=brand.warnings(found),
         seen={key: values[key] for key in _SEEN}, people=people.listed(site_of(request).space.people)[0],
-        brands=site_of(request).space.brands,
+        brands=site_of(request).space.brands, logo_fault=logo_fault,
     )  # fmt: skip
 
 
