@@ -31,6 +31,7 @@ _LONGEST = (
 _TOGETHER = {"test_batch_dask": "test_batch_kill"}  # they share a batch that nobody disturbs
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each file is one worker's (pytest-xdist), since its tests share servers and videos."""
     for item in items:
