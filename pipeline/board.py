@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,7 +97,7 @@ class Board:
         self.path = path
         self._db = db
         self._index = similar.Index(db)
-        self._turn: AbstractContextManager[object] = nullcontext()
+        self._turn: threading.Lock | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,11 +108,11 @@ class Board:
     def close(self) -> None:
         self._db.close()
 
-    def share(self, turn: AbstractContextManager[object]) -> None:
-        """Has it write only while it holds `turn`, a lock, which many boards of one process share.
+    def share(self, turn: threading.Lock) -> None:
+        """Has it write only while it holds `turn`, which many boards of one process share.
 
         SQLite lets those who wait for its own lock sleep ever longer, so that some wait a second for a vote of 1 ms.
-        Nor does one of them bring what was logged into the file, for which all others would wait: see `checkpoint`.
+        Nor does a commit run a checkpoint any more, which would make all the others wait: see `checkpoint`.
         """
         self._turn = turn
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG}")
@@ -405,7 +406,7 @@ class Board:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction that holds the write lock from its beginning: all of it, or nothing."""
-        with self._turn, _explained(self.path):
+        with _explained(self.path), self._waited():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -413,6 +414,21 @@ class Board:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _waited(self) -> Iterator[None]:
+        """Waits for the others of this process, where they take turns; for all there are `_WAIT_MS` at most."""
+        if self._turn is None:
+            yield
+            return
+        until = time.monotonic() + _WAIT_MS / 1000
+        if not self._turn.acquire(timeout=_WAIT_MS / 1000):
+            raise _in_use(self.path)
+        try:
+            self._db.execute(f"PRAGMA busy_timeout = {max(1, round((until - time.monotonic()) * 1000))}")
+            yield
+        finally:
+            self._turn.release()
 
     def _row(self, id: int) -> sqlite3.Row:
         row = None
@@ -522,10 +538,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _worded(path: Path, name: str, fault: sqlite3.Error) -> BoardError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return BoardError(
-            f"The board {path} is in use: another program has held it for {_WAIT_MS // 1000} seconds.",
-            "Nothing was changed. Try again, or close the program that has it open.",
-        )
+        return _in_use(path)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return BoardError(
             f"The board {path} is damaged, or is no board. It was left as it is.",
@@ -539,6 +552,13 @@ def _worded(path: Path, name: str, fault: sqlite3.Error) -> BoardError:
             f"The disk that holds {path} is full or fails.", "Nothing was changed. Free some space and try again."
         )
     return BoardError(f"The board {path} cannot be used: {fault}.", "Nothing was changed.")
+
+
+def _in_use(path: Path) -> BoardError:
+    return BoardError(
+        f"The board {path} is in use: another program has held it for {_WAIT_MS // 1000} seconds.",
+        "Nothing was changed. Try again, or close the program that has it open.",
+    )
 
 
 def _unwritable(path: Path) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import shutil
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline import limits, tomlfile
 from pipeline.colors import TEXT_CONTRAST, Color, contrast
-from pipeline.errors import RecipeError
+from pipeline.errors import LimitError, RecipeError
 from pipeline.fonts import default_fonts
 from pipeline.model import Brand, Colors, Person
 from pipeline.shelf import explained
@@ -29,6 +30,7 @@ _HEX = r"^#[0-9a-fA-F]{6}$"
 LARGEST_LOGO = 20 << 20  # bytes
 _MOST_PIXELS = 25_000_000  # of a logo, which is shown 150 wide; decoding more takes seconds and 100 MB
 _LOGO_SIDE = 1000  # pixels
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow knows more, some of which run programs
 _SECONDS_TO_DECODE = 20
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True)
 _Hex = Annotated[str, Field(pattern=_HEX)]
@@ -102,20 +104,21 @@ def edit(folder: Path, own: Path, values: Mapping[str, Any]) -> None:
 
 
 def use_logo(folder: Path, own: Path, picture: Path, name: str) -> None:
-    """Makes a picture (PNG, JPEG or WebP) the logo of the brand in a folder; `own` as for `edit`.
+    """Makes a picture the logo of the brand in a folder; `own` as for `edit`.
 
-    RecipeError or LimitError, with the picture's `name`, where it cannot be read. Who renders meanwhile has the old
-    logo or the new one.
+    RecipeError, with the picture's `name`, where it cannot be read. The logo before it stays in the folder: a render
+    may be using it.
     """
-    with limits.processes() as reader:
-        data = limits.call(reader, _SECONDS_TO_DECODE, _as_png, picture, name)
+    _told(folder)
+    try:
+        with limits.processes() as reader:
+            data = limits.call(reader, _SECONDS_TO_DECODE, _as_png, picture, name)
+    except LimitError as fault:
+        raise _no_picture(name) from fault
     if folder != own:
         _copied_whole(folder, own)
     kept = f"logo-{hashlib.sha256(data).hexdigest()[:10]}.png"
-    draft = own / f".{kept}-{os.getpid()}-{threading.get_ident()}"
-    with explained(own):
-        draft.write_bytes(data)
-        draft.replace(own / kept)
+    tomlfile.replace(own / kept, data)
     edit(own, own, {"logo": kept})
 
 
@@ -124,13 +127,13 @@ def _as_png(path: Path, name: str) -> bytes:
     from PIL import Image, ImageOps
 
     _check(path, name)
-    with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    upright.thumbnail((_LOGO_SIDE, _LOGO_SIDE), Image.Resampling.LANCZOS)
-    bare = Image.new("RGBA", upright.size)
-    bare.paste(upright)
     out = io.BytesIO()
-    bare.save(out, format="PNG")
+    with _readable(name), Image.open(path, formats=_FORMATS) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+        upright.thumbnail((_LOGO_SIDE, _LOGO_SIDE), Image.Resampling.LANCZOS)
+        bare = Image.new("RGBA", upright.size)
+        bare.paste(upright)
+        bare.save(out, format="PNG")
     return out.getvalue()
 
 
@@ -203,18 +206,28 @@ def _logo(folder: Path, name: str) -> Path:
 
 
 def _check(path: Path, name: str) -> None:
-    """RecipeError where a file is no picture that can be a logo."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
+    """RecipeError where a file is no picture that can be a logo; FileNotFoundError where it is not there."""
+    with _readable(name):
         found = path.stat()
         if found.st_size > LARGEST_LOGO:
             raise RecipeError(f"The logo {name!r} is larger than 20 MB.", "Export it at 1000 pixels a side or less.")
         _decoded(path, name, found.st_size, found.st_mtime_ns)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
     except FileNotFoundError:
         raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
-        raise RecipeError(f"The logo {name!r} is no picture that can be read.", "Export it as PNG.") from fault
+        raise _no_picture(name) from fault
+
+
+def _no_picture(name: str) -> RecipeError:
+    return RecipeError(f"The logo {name!r} is no picture that can be read.", "Export it as PNG.")
 
 
 @functools.lru_cache(maxsize=64)
@@ -222,7 +235,7 @@ def _decoded(path: Path, name: str, size: int, modified: int) -> None:
     """Decodes a logo, once for each state of its file: a batch loads the brand for every take."""
     from PIL import Image
 
-    with catch_warnings(action="ignore"), Image.open(path) as picture:  # the size is judged here
+    with catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as picture:  # the size is judged here
         if picture.width * picture.height > _MOST_PIXELS:
             raise RecipeError(
                 f"The logo {name!r} has {picture.width}x{picture.height} pixels, which is too large.",

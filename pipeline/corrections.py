@@ -196,13 +196,17 @@ def _text(path: Path) -> str | None:
 def _timed(texts: Sequence[Text], found: Sequence[Found], shelf: Shelf, tell: Tell) -> tuple[Text, ...]:
     """The texts with their new words where they are heard."""
     clips = {each.clip.sha256: each for each in found}
-    if not any(text.fresh and text.clip in clips for text in texts):
-        return tuple(texts)
-    tell("aligning", 0)
-    with transcribers.aligner() as pool:
-        return tuple(
-            _heard(text, clips[text.clip], shelf, pool) if text.fresh and text.clip in clips else text for text in texts
-        )
+    left = [number for number, text in enumerate(texts) if text.fresh and text.clip in clips]
+    timed = list(texts)
+    while left:
+        tell("aligning", 0)
+        with contextlib.suppress(LimitError), transcribers.aligner() as pool:
+            while left:  # a text that ends the process is given up; the others have another one
+                number = left.pop(0)
+                text = texts[number]
+                timed[number] = replace(text, fresh=())
+                timed[number] = _heard(text, clips[text.clip], shelf, pool)
+    return tuple(timed)
 
 
 def _heard(text: Text, clip: Found, shelf: Shelf, pool: Executor) -> Text:
@@ -216,7 +220,7 @@ def _heard(text: Text, clip: Found, shelf: Shelf, pool: Executor) -> Text:
     try:
         said = " ".join(word.text for word in text.words)
         heard = transcribers.align(part, said, clip.transcript.language or "en", spoken, pool)
-    except (TranscriberError, LimitError):
+    except TranscriberError:
         return replace(text, fresh=())
     later = (replace(word, start_ms=word.start_ms + start, end_ms=word.end_ms + start) for word in heard.words)
     return edit.timed(text, tuple(later))

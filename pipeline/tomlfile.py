@@ -65,9 +65,9 @@ def create(path: Path, text: str) -> bool:
     return True
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, content: str | bytes) -> None:
     """Writes a file anew, whole or not at all."""
-    _draft(path, text).replace(path)
+    _draft(path, content).replace(path)
 
 
 def changed(text: str, values: Mapping[str, Any]) -> str:
@@ -114,14 +114,18 @@ def _item(value: Any) -> Any:
     return tomlkit.item(value)
 
 
-def _draft(path: Path, text: str) -> Path:
+def _draft(path: Path, content: str | bytes) -> Path:
     draft = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
     with explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with draft.open("wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
     return draft
 
 

@@ -64,6 +64,10 @@ class Cluster:
         self._running.append(process)
         return process
 
+    def answers(self) -> bool:
+        with socket.socket() as knocks:
+            return knocks.connect_ex(("127.0.0.1", self._port)) == 0
+
     def end(self) -> None:
         for process in reversed(self._running):
             with contextlib.suppress(ProcessLookupError):
@@ -77,6 +81,7 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
     made = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         made.scheduler()
+        until(made.answers)
         yield made
     finally:
         made.end()

@@ -28,6 +28,7 @@ def test_killed_at_random_moments_a_batch_goes_on(recorded, undisturbed, tmp_pat
     calm, length = undisturbed
     chance, killed, batches, resumed = random.Random(4), 0, 0, 0
     while killed < KILLS:
+        assert batches <= KILLS, "the batches were done before they could be killed"
         place = workspace(tmp_path / f"stormy-{batches}")
         kills, finished = _killed(place, recorded, length, chance, KILLS - killed)
         with Watch(place) as watch:

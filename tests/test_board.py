@@ -21,6 +21,7 @@ from pipeline import board as boards
 from pipeline.board import Board, Wish, open_board
 from pipeline.errors import BoardError
 from pipeline.model import Topic
+from pipeline.web.boards import Boards
 
 SPAWN = multiprocessing.get_context("spawn")
 MANY = 20
@@ -496,6 +497,39 @@ def test_boards_that_share_a_turn_lose_nothing_and_leave_the_log_to_the_checkpoi
     board.checkpoint()
     assert path.stat().st_size > size
     assert board.get(topic).votes == 60 * MANY
+
+
+def test_a_board_writes_in_its_turn_and_waits_for_it_no_longer_than_for_others(path, board, monkeypatch):
+    monkeypatch.setattr(boards, "_WAIT_MS", 400)
+    turn, topic = threading.Lock(), board.suggest("one").id
+    board.share(turn)
+    with turn:
+        began = time.monotonic()
+        with pytest.raises(BoardError, match="in use"):
+            board.vote(topic, "a")
+        assert 0.4 <= time.monotonic() - began < 5
+        assert board.get(topic).votes == 0, "it can still be read"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BoardError, match="in use"):
+        board.vote(topic, "a")
+    assert not turn.locked(), "whoever gives up leaves the turn to others"
+    other.execute("ROLLBACK")
+    other.close()
+    assert board.vote(topic, "a").votes == 1
+
+
+def test_boards_are_brought_into_their_file_where_there_is_one(path):
+    some = Boards(path)
+    some.checkpoint()
+    assert not path.exists()
+    with some.one() as board:
+        board.suggest("one")
+    before = path.read_bytes()
+    some.checkpoint()
+    assert path.read_bytes() != before
+    some.close()
+    assert not path.with_name(path.name + "-wal").exists()
 
 
 def _vote_on(path: Path, ready) -> None:

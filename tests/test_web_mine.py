@@ -82,7 +82,7 @@ def test_what_was_sent_and_not_handed_in_is_shown_taken_along_and_deleted(server
         assert "&lt;b&gt;yard&lt;/b&gt;.MOV" in shown and "not whole yet" in shown
         assert f'href="/record/{take.recipe}"' in shown
         with zipfile.ZipFile(io.BytesIO(client.get("/mine/archive").content)) as archive:
-            assert archive.read("not-handed-in/1.MOV") == b"half"
+            assert archive.read("not-handed-in/1.MOV.part") == b"half"
         assert client.post(f"/mine/sent/{sent.id}/remove").status_code == 303
         assert "not handed in" not in client.get("/mine").text
         assert client.post(f"/mine/sent/{sent.id}/remove").status_code == 404

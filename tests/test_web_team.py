@@ -381,12 +381,16 @@ def test_another_logo_is_taken_whatever_it_is_called_and_one_that_is_none_is_ref
         ):
             told = team.post(place, files={"logo": ("<i>a</i>.png", wrong, "image/png")})
             assert told.status_code == 422 and 'id="logo-fault"' in told.text and "<i>a</i>" not in told.text
+        program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n"
+        for other in (program, b"P6 9 9 255\n" + bytes(243)):  # Pillow would read both, the first by another program
+            assert team.post(place, files={"logo": ("a.png", other)}).status_code == 422
         vast = _as_file(Image.new("1", (9000, 9000)), "PNG")
         told = team.post(place, files={"logo": ("vast.png", vast)})
         assert told.status_code == 422 and "9000x9000" in told.text
         assert team.post(place, files={"logo": ("a.png", bytes(brand.LARGEST_LOGO + (1 << 20)))}).status_code == 413
         assert not own.exists(), "nothing was changed"
         usual = _picture(team.get("/team/brand/default/preview.png"))
+        assert team.post(place, files={"logo": ("a.gif", _as_file(Image.new("P", (9, 9)), "GIF"))}).status_code == 303
         assert team.post(place, files={"logo": ("../../a.jpg", photo)}).headers["location"].endswith("said=saved")
         kept = brand.load(own).logo
         with Image.open(kept) as picture:

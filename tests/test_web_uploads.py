@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -20,7 +21,7 @@ import httpx
 import pytest
 
 from pipeline.web import incoming
-from pipeline.web.incoming import Incoming, NoRoomError, Upload
+from pipeline.web.incoming import Incoming, NoRoomError, Upload, on_disk
 from tests.conftest import ROOT
 from tests.proxy import Proxy
 from tests.served import Served, served
@@ -236,6 +237,38 @@ def test_a_full_disk_is_told_before_anything_is_sent(tmp_path, monkeypatch):
     with pytest.raises(NoRoomError, match="no room"):  # what the first one will still need counts
         room.create(Upload(person="ben", length=2 << 30))
     room.create(Upload(person="ben", length=1 << 30))
+
+
+def test_whoever_is_canceled_waits_for_the_disk(tmp_path):
+    """uvicorn cancels what is still going on when the server ends."""
+    path = tmp_path / "clip"
+
+    def write() -> None:
+        time.sleep(0.5)
+        path.write_bytes(b"all")
+
+    async def cancel() -> bool:
+        writing = asyncio.create_task(on_disk(write))
+        await asyncio.sleep(0.1)
+        writing.cancel()
+        await asyncio.wait([writing])
+        return writing.cancelled()
+
+    assert asyncio.run(cancel())
+    assert path.read_bytes() == b"all"
+
+
+def test_a_clip_that_was_deleted_while_a_form_sent_it_leaves_nothing(tmp_path):
+    incoming = Incoming(tmp_path)
+    sent = incoming.create(Upload(person="ada", length=1 << 20))
+    with incoming.open(sent) as file:
+        incoming.remove(sent)
+        file.write(b"late")
+    with pytest.raises(NoRoomError, match="deleted"):
+        incoming.shorten(sent, 4)
+    (tmp_path / f"{sent.id}.json").write_text(sent.model_dump_json())  # as an older version left it
+    incoming.sweep()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_nobody_went_on_with_for_a_week_is_removed(tmp_path):

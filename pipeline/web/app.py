@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -39,7 +38,7 @@ from pipeline.web import (
 from pipeline.web.boards import Boards
 from pipeline.web.doors import Door, Doors
 from pipeline.web.entrance import Entrance
-from pipeline.web.incoming import Incoming
+from pipeline.web.incoming import Incoming, on_disk
 from pipeline.web.rights import Need
 from pipeline.web.settings import Settings
 from pipeline.web.site import STATIC, Site, page, wants_json
@@ -74,9 +73,13 @@ def create(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         checkpoints = asyncio.create_task(_checkpoints(site))
-        yield
-        checkpoints.cancel()
-        site.close()
+        try:
+            yield
+        finally:
+            checkpoints.cancel()
+            with suppress(asyncio.CancelledError):
+                await checkpoints
+            site.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.site = site
@@ -95,7 +98,8 @@ def create(settings: Settings) -> ASGIApp:
 async def _checkpoints(site: Site) -> None:
     while True:
         await asyncio.sleep(_BETWEEN_CHECKPOINTS)
-        await run_in_threadpool(site.boards.checkpoint)
+        with suppress(CandidError, OSError):  # the next request says what is wrong
+            await on_disk(site.boards.checkpoint)
 
 
 def all_doors() -> tuple[Door, ...]:

@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.board import Board, open_board
-from pipeline.errors import BoardError
 
 
 class Boards:
@@ -28,9 +27,12 @@ class Boards:
             self._idle.append((board, file))
 
     def checkpoint(self) -> None:
-        """Brings what was logged into the file, where there is one; called now and then, so that no vote has to."""
+        """Brings what was logged into the file, where there is one; called now and then, so that no vote has to.
+
+        BoardError or OSError where that cannot be done.
+        """
         if self._file() is not None:
-            with suppress(BoardError), self.one() as board:  # the next request says what is wrong with it
+            with self.one() as board:
                 board.checkpoint()
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ _KINDS = {
     "consent": "text",
 }  # fmt: skip
 _SEEN = ("title", "colors.background", "colors.text", "colors.accent", "colors.looks")  # in the picture
-_LOGO = brand.LARGEST_LOGO + (64 << 10)  # bytes of the form around it
+_LARGEST_LOGO_FORM = brand.LARGEST_LOGO + (64 << 10)  # bytes
 _SOMEBODY = Person("somebody", "Somebody New", "What they do", "For whom they work", look=1)
 
 
@@ -66,7 +66,7 @@ def change_brand(request: Request, name: str, told: Told) -> Response:
     return on(f"/team/brand/{name}?said=saved")
 
 
-@doors.at("/team/brand/{name}/logo", Need.COORDINATOR, "POST", largest=_LOGO, rate="30/minute")
+@doors.at("/team/brand/{name}/logo", Need.COORDINATOR, "POST", largest=_LARGEST_LOGO_FORM, rate="30/minute")
 def change_logo(request: Request, name: str, logo: UploadFile) -> Response:
     """Takes another logo."""
     site = site_of(request)

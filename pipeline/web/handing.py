@@ -30,6 +30,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _SUFFIX = re.compile(r"[.](mp4|mov|m4v|mkv|webm|avi|mts|m2ts|ts|mpg|mpeg|3gp|flv|wmv)")
 _LOOK_EVERY = 0.5  # seconds
 _BEFORE_ANOTHER = 10.0
+_BETWEEN_SWEEPS = 3600.0
 _KEPT_DAYS = 7
 
 
@@ -104,8 +105,7 @@ class HandIns:
 
     def waiting(self) -> tuple[HandIn, ...]:
         """Those that have clips here, the oldest first."""
-        folders = sorted((path for path in self.folder.glob("*/")), key=lambda path: path.stat().st_mtime_ns)
-        return tuple(found for path in folders if (found := self.find(path.name)) and found.waits)
+        return tuple(found for id in self._dated("*/") if (found := self.find(id)) and found.waits)
 
     def paths(self, handed: HandIn) -> tuple[Path, ...]:
         """Where the clips of a hand-in lie, under names that are safe and can be recognized."""
@@ -132,11 +132,15 @@ class HandIns:
 
     def _all(self) -> list[HandIn]:
         """The oldest first."""
+        return [found for id in self._dated("*.json") if (found := self.find(id))]
+
+    def _dated(self, pattern: str) -> list[str]:
+        """The ids of what is there, the oldest first; it may be gone this moment."""
         dated = []
-        for path in self.folder.glob("*.json"):
+        for path in self.folder.glob(pattern):
             with contextlib.suppress(FileNotFoundError):
                 dated.append((path.stat().st_mtime_ns, path.stem))
-        return [found for _, id in sorted(dated) if (found := self.find(id))]
+        return [id for _, id in sorted(dated)]
 
     def _note(self, handed: HandIn) -> None:
         tomlfile.replace(self._record(handed.id), handed.model_dump_json(indent=1) + "\n")
@@ -157,9 +161,13 @@ def _safe(name: str) -> str:
 def keep_on(space: Workspace, store: Store) -> None:
     """Works off what is handed in, without end."""
     hand_ins, incoming = HandIns(store.path.parent / "hand-ins"), Incoming(store.path.parent / "uploads")
-    hand_ins.sweep()
+    swept = -_BETWEEN_SWEEPS
     while True:
         try:
+            if time.monotonic() - swept >= _BETWEEN_SWEEPS:
+                hand_ins.sweep()
+                incoming.sweep()
+                swept = time.monotonic()
             for handed in hand_ins.waiting():
                 work_off(handed, hand_ins, incoming, space, store)
             time.sleep(_LOOK_EVERY)

@@ -6,6 +6,7 @@ after a crash; the size of a file is not.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -113,6 +114,8 @@ class Incoming:
 
     def shorten(self, upload: Upload, length: int) -> Upload:
         """Says how long a clip turned out to be whose length nobody knew before."""
+        if self.find(upload.id) is None:
+            raise NoRoomError("This clip was deleted while it was sent.", "Send it again, if that was not meant.")
         known = upload.model_copy(update={"length": length})
         self._note(known)
         return known
@@ -129,6 +132,9 @@ class Incoming:
                 if path.stat().st_mtime < oldest:
                     path.with_suffix(".json").unlink(missing_ok=True)
                     path.unlink()
+        for record in self.folder.glob("*.json"):
+            if not record.with_suffix(".part").exists():
+                record.unlink(missing_ok=True)
 
     def _require_room(self, wanted: int) -> None:
         if shutil.disk_usage(self.folder).free - wanted < _RESERVE:
@@ -149,8 +155,16 @@ class Incoming:
 
 
 async def on_disk(work: Callable[..., T], *arguments: object) -> T:
-    """Does what may wait for the disk. However many send, they leave the threads of the pages alone."""
-    return await to_thread.run_sync(work, *arguments, limiter=_writers)
+    """Does what may wait for the disk. However many send, they leave the threads of the pages alone.
+
+    Whoever is canceled meanwhile (the server ends) goes on only when it is done: it may be about the same file.
+    """
+    at_work = asyncio.ensure_future(to_thread.run_sync(work, *arguments, limiter=_writers))
+    try:
+        return await asyncio.shield(at_work)
+    except asyncio.CancelledError:
+        await asyncio.wait([at_work])
+        raise
 
 
 def settle(file: BinaryIO) -> None:

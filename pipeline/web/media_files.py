@@ -27,6 +27,7 @@ from pipeline.shelf import Shelf
 from pipeline.web import playing
 from pipeline.web.doors import Doors
 from pipeline.web.incoming import Incoming
+from pipeline.web.record import not_handed_in
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, site_of, visitor_of
 from pipeline.web.uploads import incoming_of
@@ -145,9 +146,10 @@ def _of_person(site: Site, incoming: Incoming, person: str) -> Iterator[_Entry]:
     for take in takes.listed(site.space.takes):
         if take.person == person:
             yield from _of_take(site, take)
-    for number, sent in enumerate(incoming.of(person), start=1):
+    for number, sent in enumerate(not_handed_in(site, incoming, person), start=1):
         suffix = PurePosixPath(sent.name).suffix
-        yield f"not-handed-in/{number}{suffix if _SUFFIX.fullmatch(suffix) else ''}", incoming.path(sent)
+        name = f"{number}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+        yield f"not-handed-in/{name}{'' if incoming.complete(sent) else '.part'}", incoming.path(sent)
 
 
 def _archive(name: str, entries: Iterable[_Entry]) -> Response:

@@ -14,18 +14,19 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
-from pipeline import corrections, receipts, recipes, takes
+from pipeline import circle, corrections, receipts, recipes, takes
 from pipeline.errors import CandidError
 from pipeline.model import Plan, Receipt, Take
 from pipeline.shelf import Shelf
 from pipeline.web import events, media_files, playing
 from pipeline.web.doors import Doors
-from pipeline.web.incoming import Incoming, Upload
-from pipeline.web.record import hand_ins_of
+from pipeline.web.incoming import Incoming, Upload, on_disk
+from pipeline.web.record import not_handed_in
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, on, page, site_of, visitor_of
-from pipeline.web.uploads import incoming_of
+from pipeline.web.uploads import holding, incoming_of
 from pipeline.wording import clock
 
 doors = Doors()
@@ -57,7 +58,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A clip that was sent for a recipe and not handed in. `there` bytes of it have arrived."""
+    """A clip that was sent and not handed in, and how much of it is there. `topic` is "" where its recipe is gone."""
 
     upload: Upload
     topic: str
@@ -77,20 +78,20 @@ def mine(request: Request) -> Response:
 
 
 @doors.at("/mine/sent/{upload}/remove", Need.OWNER, "POST", owned="upload")
-def remove_sent(request: Request, upload: str) -> Response:
-    """Deletes a clip that was sent and not handed in."""
-    if found := incoming_of(request).find(upload):
-        incoming_of(request).remove(found)
+async def remove_sent(request: Request, upload: str) -> Response:
+    """Deletes a clip that was sent and not handed in. Whoever still sends it stops first."""
+    incoming = incoming_of(request)
+    async with holding(upload):
+        if found := await run_in_threadpool(incoming.find, upload):
+            await on_disk(incoming.remove, found)
     return on("/mine")
 
 
 def _waiting(site: Site, incoming: Incoming, person: str) -> list[Waiting]:
-    """What is about to become a take is not among them: it shows up as one."""
-    taken = {sent.upload for handed in hand_ins_of(site).waiting() for sent in handed.clips}
+    known = {state.slug for state in circle.recipes_of(site.space)}
     return [
-        Waiting(each, _topic(site, each.recipe), incoming.there(each))
-        for each in incoming.of(person)
-        if each.id not in taken
+        Waiting(each, _topic(site, each.recipe) if each.recipe in known else "", incoming.there(each))
+        for each in not_handed_in(site, incoming, person)
     ]
 
 

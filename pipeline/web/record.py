@@ -56,6 +56,12 @@ def hand_ins_of(site: Site) -> HandIns:
     return HandIns(site.folder / "hand-ins")
 
 
+def not_handed_in(site: Site, incoming: Incoming, person: str) -> list[Upload]:
+    """What somebody has sent, without that which is becoming a take this moment."""
+    taken = {sent.upload for handed in hand_ins_of(site).waiting() for sent in handed.clips}
+    return [upload for upload in incoming.of(person) if upload.id not in taken]
+
+
 # --- choose -----------------------------------------------------------------------------------------------------------
 
 
@@ -235,8 +241,9 @@ class _Filled:
         if self._file is None:
             self.texts[self._field] = self._text.decode("utf-8", "replace")
             return
-        file, self._file = self._file, None
-        if kept := await on_disk(file.end):
+        kept = await on_disk(self._file.end)
+        self._file = None
+        if kept is not None:
             self.uploads[kept.slot] = kept
 
 
@@ -258,8 +265,8 @@ class _File:
         if self._length > LARGEST:
             raise NoRoomError(f"A clip may have {LARGEST >> 30} GB at most.", "Export it smaller, or cut it in two.")
         if len(self._waiting) >= self._BLOCK:
-            await on_disk(self._file.write, self._waiting)
-            self._waiting = bytearray()
+            whole, self._waiting = self._waiting, bytearray()
+            await on_disk(self._file.write, whole)
 
     def end(self) -> Upload | None:
         """The upload; None where the file was empty."""

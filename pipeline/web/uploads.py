@@ -95,7 +95,7 @@ async def begin_upload(request: Request) -> Response:
 @_tus
 async def how_far(request: Request, upload: str) -> Response:
     """How much has arrived. Whoever still sends it on another connection stops first."""
-    async with _holding(upload):
+    async with holding(upload):
         found = await _found(request, upload)
         there = await run_in_threadpool(incoming_of(request).there, found)
     told = {"upload-metadata": found.told} if found.told else {}
@@ -110,7 +110,7 @@ async def go_on(request: Request, upload: str) -> Response:
     if request.headers.get("content-type", "") != _SLICE:
         raise _Refused(415, f"A part of a clip is sent as {_SLICE}.")
     offset = _number(request, "upload-offset")
-    async with _holding(upload) as hold:
+    async with holding(upload) as hold:
         incoming, found = incoming_of(request), await _found(request, upload)
         there = await run_in_threadpool(incoming.there, found)
         if offset != there:
@@ -128,7 +128,7 @@ async def go_on(request: Request, upload: str) -> Response:
 @_tus
 async def take_back(request: Request, upload: str) -> Response:
     """Forgets what was sent."""
-    async with _holding(upload):
+    async with holding(upload):
         await on_disk(incoming_of(request).remove, await _found(request, upload))
     return Response(status_code=204, headers=_TELLS)
 
@@ -150,8 +150,8 @@ async def _written(request: Request, file: BinaryIO, room: int, hold: _Hold) -> 
             waiting += block[: max(room, 0)]
             room -= len(block)
             if len(waiting) >= _BLOCK:
-                await on_disk(file.write, waiting)
-                waiting = bytearray()
+                whole, waiting = waiting, bytearray()  # first: who is canceled meanwhile must not write it twice
+                await on_disk(file.write, whole)
             if not message.get("more_body", False):
                 break
     finally:
@@ -199,7 +199,7 @@ _holds: dict[str, _Hold] = {}
 
 
 @asynccontextmanager
-async def _holding(id: str) -> AsyncIterator[_Hold]:
+async def holding(id: str) -> AsyncIterator[_Hold]:
     """Holds an upload; an older holder is asked to leave, and has written what it has by then."""
     while other := _holds.get(id):
         other.leave()
