@@ -7,6 +7,7 @@ checked by the same rules as the file, so that an error names its source.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -94,8 +95,14 @@ class _Texts(BaseModel):
 
     @model_validator(mode="after")
     def _without_circles(self) -> Self:
-        templates.written(Post(self.title, self.description), {})
+        _written(self.title, self.description)
         return self
+
+
+@functools.lru_cache(maxsize=1024)
+def _written(title: str, description: str) -> None:
+    """TemplateError where they name each other."""
+    templates.written(Post(title, description), {})
 
 
 class _Posts(_Texts):

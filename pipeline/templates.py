@@ -6,6 +6,7 @@ A line in which every field is empty is left out, so that nobody reads "Asked by
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import string
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ class TemplateError(ValueError):
     """A template cannot be filled; the message is a sentence for people."""
 
 
+@functools.lru_cache(maxsize=1024)  # a batch has the same templates for each of its takes
 def fields(template: str) -> tuple[str, ...]:
     """The names of a template's fields, in order. TemplateError where one is unknown, or the braces are wrong."""
     try:
