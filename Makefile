@@ -12,7 +12,7 @@ demo: $(VENV)/.core    ## Makes two videos from the clip that comes with Candid.
 	@$(BIN)/candid demo
 
 test: $(VENV)/.test    ## Runs every test, real renders included.
-	$(BIN)/python -m pytest -m "" -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "" -n 3 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/.test   ## Runs the tests that take no rendering.
 	$(BIN)/python -m pytest

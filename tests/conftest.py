@@ -28,14 +28,9 @@ _LONGEST = (
     "test_bad_input", "test_web_correct", "test_web_topics", "test_web_hostile", "test_render", "test_web_publishing",
     "test_kill", "test_publish_kill", "test_batch", "test_takes", "test_web_team",
 )  # fmt: skip
-_TOGETHER = {"test_batch_dask": "test_batch_kill"}  # they share a batch that nobody disturbs
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each file is one worker's (pytest-xdist), since its tests share servers and videos."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(item.path.stem, item.path.stem)))
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
 
 
