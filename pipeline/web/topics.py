@@ -37,8 +37,12 @@ _A_CROWD = 400  # addresses that vote at once as often as they may
 
 
 @doors.at("/", Need.NOTHING)
-def topic_board(request: Request, show: str = "trending", number: int = 1, said: str = "") -> Response:
-    """The topics that most people want, the newest, those that are planned, or those that are answered."""
+async def topic_board(request: Request, show: str = "trending", number: int = 1, said: str = "") -> Response:
+    """The topics that most people want, the newest, those that are planned, or those that are answered.
+
+    On the thread that answers: to read a page of the board takes less than to wait for another thread, and no writer
+    holds a reader up.
+    """
     return _board_page(request, show, number, said=said)
 
 
