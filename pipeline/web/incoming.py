@@ -163,7 +163,7 @@ async def on_disk(work: Callable[..., T], *arguments: object) -> T:
     try:
         return await asyncio.shield(at_work)
     except asyncio.CancelledError:
-        await asyncio.wait([at_work])
+        await asyncio.gather(at_work, return_exceptions=True)
         raise
 
 
