@@ -26,7 +26,7 @@ bench: $(VENV)/.test   ## Measures speed and memory against a bare transcode; pr
 	$(BIN)/python -m tests.bench
 
 campaign: $(VENV)/.test ## Kills batches at fifty and publications at 300 random moments; takes about an hour.
-	CANDID_KILLS=50 $(BIN)/python -m pytest -m "" tests/test_batch_kill.py
+	CANDID_KILLS=50 $(BIN)/python -m pytest -m "" -s tests/test_batch_kill.py -k random_moments
 	CANDID_KILLS=300 $(BIN)/python -m pytest -m "" -s tests/test_publish_kill.py
 
 docs: $(VENV)/.core    ## Writes the printed output in the README anew.
