@@ -592,5 +592,25 @@ def test_the_first_page_is_light(browser, server, made):
         page.goto(f"/takes/{made.id}/correct")
         page.wait_for_load_state()
         own = len(page.content())
-    assert {url.split("?")[0].rsplit("/")[-1] for url, _ in sizes} >= {"correct.js", "player.js", "live.js"}
+    assert {url.split("?")[0].rsplit("/")[-1] for url, _ in sizes} >= {"correct.js", "player.js", "live.js", "stream.js"}
     assert sum(size for _, size in sizes) + own < 100_000
+
+
+@pytest.mark.slow
+def test_news_takes_nobody_back_from_the_page_that_they_went_on_to(browser, server, made):
+    asked, held = [], []
+    with signed_in(browser, server, "ada") as page:
+        page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
+        with page.expect_request("**/events"):
+            page.goto(f"/takes/{made.id}")
+        page.route("**/correct", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it calls
+        page.get_by_role("link", name="Look and correct").and_(page.locator(":visible")).first.click(no_wait_after=True)
+        os.utime(_shelf(server, made).path("report.json"))  # as where it is made anew
+        page.wait_for_timeout(2500)
+        [slow] = held
+        slow.continue_()
+        page.wait_for_url("**/correct")
+        assert [url.rpartition("/")[2] for url in asked] == [made.id, "correct"]
+        page.goto(f"/takes/{made.id}")
+        with page.expect_navigation(timeout=5_000):
+            os.utime(_shelf(server, made).path("report.json"))

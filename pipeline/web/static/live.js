@@ -1,26 +1,16 @@
-// What happens to my takes, as it happens: one stream of events a tab, closed while nobody looks at the tab.
+// What happens to my takes, where they are shown.
+
+import { anew, follow } from "./stream.js";
 
 const shown = new Map();
 for (const place of document.querySelectorAll("[data-take]")) shown.set(place.dataset.take, place);
 const announce = document.querySelector("[data-announce]");
 
-let stream = null;
-
-function listen() {
-  if (document.hidden) {
-    stream?.close();
-    stream = null;
-  } else if (!stream && shown.size) {
-    stream = new EventSource("/events");
-    stream.addEventListener("takes", (event) => tell(JSON.parse(event.data)));
-  }
-}
-
 function tell(takes) {
   for (const [id, place] of shown) {
     const now = takes[id];
     if (now) show(place, now);
-    else location.reload(); // deleted elsewhere
+    else anew(); // deleted elsewhere
   }
 }
 
@@ -52,7 +42,7 @@ function isOther(place, now) {
 function changed(place, now) {
   const calmly = document.querySelector("[data-made-anew]");
   if (!calmly) {
-    location.reload();
+    anew();
     return;
   }
   Object.assign(place.dataset, { state: now.state, made: now.made });
@@ -60,7 +50,4 @@ function changed(place, now) {
   announce.textContent = calmly.textContent.trim();
 }
 
-document.addEventListener("visibilitychange", listen);
-addEventListener("pagehide", () => stream?.close());
-addEventListener("pageshow", (event) => { if (event.persisted) { stream = null; listen(); } });
-listen();
+if (shown.size) follow(tell);

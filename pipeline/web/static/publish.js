@@ -1,25 +1,15 @@
 // How far a video is on its way out, as it goes; and times as they are where whoever looks is.
 
+import { anew, follow } from "./stream.js";
+
 const place = document.querySelector("[data-going]");
 const bar = place.querySelector("progress");
 const says = place.querySelector("[data-says]");
 const left = place.querySelector("[data-left]");
-const going = !place.hidden;
-let stream = null;
-
-function listen() {
-  if (document.hidden) {
-    stream?.close();
-    stream = null;
-  } else if (!stream) {
-    stream = new EventSource("/events");
-    stream.addEventListener("takes", (event) => tell(JSON.parse(event.data)[place.dataset.going]?.sending));
-  }
-}
 
 function tell(now) {
   if (!now) {
-    location.reload();
+    anew();
     return;
   }
   if (says.textContent !== now.says) says.textContent = now.says; // announced, so only what is new
@@ -39,9 +29,4 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   }
 }
 
-if (going) {
-  document.addEventListener("visibilitychange", listen);
-  addEventListener("pagehide", () => stream?.close());
-  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  listen();
-}
+if (!place.hidden) follow((takes) => tell(takes[place.dataset.going]?.sending));
