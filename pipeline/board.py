@@ -82,6 +82,15 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Ballot:
+    """A vote for a topic; one that does not count takes it back."""
+
+    topic: int
+    voter: str
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What became of a wish: "added", "known" (the topic is the one that was there) or "refused" (`why`, no topic)."""
 
@@ -240,23 +249,36 @@ class Board:
 
     def vote(self, id: int, voter: str) -> Topic:
         """Counts a voter once. A merged topic leads to the one it became; a declined one takes no votes."""
-        voter = _voter(voter)
-        with self._writing():
-            target = self._row(self._target(id))
-            if target["status"] == "declined":
-                raise BoardError(f"Topic {target['id']} was declined: {target['why']}", "Vote for another one.")
-            self._db.execute("INSERT OR IGNORE INTO votes (topic, voter) VALUES (?, ?)", (target["id"], voter))
-            self._count(target["id"])
-            return self._topic(target["id"])
+        return _topic_or_fault(self.cast([Ballot(id, voter)]))
 
     def unvote(self, id: int, voter: str) -> Topic:
         """Takes the vote back, if there is one."""
-        voter = _voter(voter)
+        return _topic_or_fault(self.cast([Ballot(id, voter, counts=False)]))
+
+    def cast(self, ballots: Sequence[Ballot]) -> tuple[Topic | BoardError, ...]:
+        """Ballots that came together, in their order and in one transaction; to each its topic, or what is wrong."""
         with self._writing():
-            target = self._target(id)
-            self._db.execute("DELETE FROM votes WHERE topic = ? AND voter = ?", (target, voter))
-            self._count(target)
-            return self._topic(target)
+            found = [self._cast(ballot) for ballot in ballots]
+            ids = sorted({each for each in found if isinstance(each, int)})
+            for id in ids:
+                self._count(id)
+            topics = {topic.id: topic for topic in self._topics([self._row(id) for id in ids])}
+            return tuple(topics[each] if isinstance(each, int) else each for each in found)
+
+    def _cast(self, ballot: Ballot) -> int | BoardError:
+        """Stores one ballot; the topic that has to be counted anew."""
+        try:
+            voter = _voter(ballot.voter)
+            target = self._row(self._target(ballot.topic))
+        except BoardError as fault:
+            return fault
+        if not ballot.counts:
+            self._db.execute("DELETE FROM votes WHERE topic = ? AND voter = ?", (target["id"], voter))
+        elif target["status"] == "declined":
+            return BoardError(f"Topic {target['id']} was declined: {target['why']}", "Vote for another one.")
+        else:
+            self._db.execute("INSERT OR IGNORE INTO votes (topic, voter) VALUES (?, ?)", (target["id"], voter))
+        return int(target["id"])
 
     def _count(self, id: int) -> None:
         """Brings a topic's counter and its place among the trending ones in line with its votes."""
@@ -657,6 +679,13 @@ def _status(recipe: str, link: str) -> str:
 def _hot(votes: int, suggested: int) -> float:
     """A place among the trending topics: twice as many votes weigh as much as being one half-life younger."""
     return math.log2(1 + votes) + suggested / _HALF_LIFE
+
+
+def _topic_or_fault(told: tuple[Topic | BoardError, ...]) -> Topic:
+    [topic] = told
+    if isinstance(topic, BoardError):
+        raise topic
+    return topic
 
 
 def _as_topic(row: Mapping[str, Any] | sqlite3.Row, names: Sequence[str]) -> Topic:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from commands import topics as commands
 from pipeline import board as boards
-from pipeline.board import Board, Wish, open_board
+from pipeline.board import Ballot, Board, Wish, open_board
 from pipeline.errors import BoardError
 from pipeline.model import Topic
 from pipeline.web.boards import Boards
@@ -425,6 +425,27 @@ def test_votes_are_the_number_of_voters_whatever_happens(steps):
         said = board._db.execute("SELECT word, COUNT(*) FROM said GROUP BY word ORDER BY word").fetchall()
         counted = board._db.execute("SELECT id, topics FROM words WHERE topics > 0 ORDER BY id").fetchall()
         assert [*map(tuple, said)] == [*map(tuple, counted)]
+
+
+@given(st.lists(st.builds(Ballot, st.integers(1, 6), st.sampled_from("abc "), st.booleans()), max_size=30))
+@settings(max_examples=60)
+def test_ballots_cast_together_are_counted_as_one_after_another(ballots):
+    with open_board_in_memory() as together, open_board_in_memory() as alone:
+        for board in (together, alone):
+            for id in range(1, 6):
+                board.suggest(f"topic {id}")
+            board.merge(2, 1)
+            board.decline(3, "no")
+        told = together.cast(ballots)
+        for ballot, answer in zip(ballots, told, strict=True):
+            ask = alone.vote if ballot.counts else alone.unvote
+            try:
+                assert ask(ballot.topic, ballot.voter).id == answer.id
+            except BoardError as fault:
+                assert str(fault) == str(answer)
+        assert together.list("new") == alone.list("new")
+        last = {topic.id: topic for topic in together.list("new")}
+        assert all(answer == last[answer.id] for answer in told if isinstance(answer, Topic) and answer.id in last)
 
 
 def open_board_in_memory() -> Board:

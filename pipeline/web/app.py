@@ -35,6 +35,7 @@ from pipeline.web import (
     topics,
     uploads,
 )
+from pipeline.web.ballots import Ballots
 from pipeline.web.boards import Boards
 from pipeline.web.doors import Door, Doors
 from pipeline.web.entrance import Entrance
@@ -68,7 +69,8 @@ _BETWEEN_CHECKPOINTS = 30.0  # seconds
 def create(settings: Settings) -> ASGIApp:
     """The page of a workspace, as an ASGI application."""
     space = Workspace(settings.root)
-    site = Site(settings, space, Store(space.root / ".candid"), Boards(space.board))
+    boards = Boards(space.board)
+    site = Site(settings, space, Store(space.root / ".candid"), boards, Ballots(boards))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

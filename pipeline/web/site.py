@@ -18,6 +18,7 @@ from pipeline import people, takes
 from pipeline.board import Board
 from pipeline.errors import CandidError
 from pipeline.model import Person, Take
+from pipeline.web.ballots import Ballots
 from pipeline.web.boards import Boards
 from pipeline.web.rights import NOBODY, Visitor
 from pipeline.web.settings import Settings
@@ -57,6 +58,7 @@ class Site:
     space: Workspace
     store: Store
     boards: Boards
+    ballots: Ballots
     templates: jinja2.Environment = field(default_factory=_templates)
 
     @property

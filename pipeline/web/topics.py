@@ -7,18 +7,17 @@ import re
 import secrets
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Form, Request
 from fastapi.responses import JSONResponse, Response
 from jinja2 import Environment
 
 from pipeline import board, recipes
-from pipeline.board import Board, Wish
+from pipeline.board import Ballot, Board, Wish
 from pipeline.errors import BoardError
 from pipeline.model import Topic
 from pipeline.web.doors import Doors
 from pipeline.web.rights import Need
-from pipeline.web.site import Site, on, page, site_of, visitor_of, wants_json
+from pipeline.web.site import on, page, site_of, visitor_of, wants_json
 
 doors = Doors()
 
@@ -31,7 +30,6 @@ _YEAR = 365 * 86_400
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _BESIDE = 5  # of the planned and of the answered ones, beside the list
 _MOST_WAITING = 500  # suggestions that the coordinator has not looked at
-_writers = CapacityLimiter(6)  # threads that vote: one vote is written at a time, and more would keep pages waiting
 _A_CROWD = 400  # addresses that vote at once as often as they may
 
 
@@ -157,7 +155,7 @@ async def vote(
 ) -> Response:
     """Counts a browser once."""
     voter, token = _voter(request)
-    found = await to_thread.run_sync(_vote, site_of(request), id, voter, limiter=_writers)
+    found = await site_of(request).ballots.cast(Ballot(id, voter))
     return _remembered(request, _counted(request, found, True, show, number), token)
 
 
@@ -167,18 +165,8 @@ async def unvote(
 ) -> Response:
     """Takes a vote back."""
     voter, _ = _voter(request)
-    found = await to_thread.run_sync(_unvote, site_of(request), id, voter, limiter=_writers)
+    found = await site_of(request).ballots.cast(Ballot(id, voter, counts=False))
     return _counted(request, found, False, show, number)
-
-
-def _vote(site: Site, id: int, voter: str) -> Topic:
-    with site.board() as opened:
-        return opened.vote(id, voter)
-
-
-def _unvote(site: Site, id: int, voter: str) -> Topic:
-    with site.board() as opened:
-        return opened.unvote(id, voter)
 
 
 def _counted(request: Request, topic: Topic, voted: bool, show: str, number: int) -> Response:
