@@ -33,8 +33,9 @@ def show(named: Path | None, take: str, as_json: bool) -> None:
     """Shows the sentences of a take: which of them are kept, and which words may be misheard."""
     from pipeline import corrections, edit
 
-    shelf = _shelf(talk.workspace(named), take)
-    known, _ = _read(shelf, take)
+    space = talk.workspace(named)
+    shelf = _shelf(space, take)
+    known, _ = _read(space, shelf, take)
     if as_json:
         told = {key: getattr(known.sheet, key) for key in ("title", "description", "draft")}
         lines = [_as_told(line) for line in known.sheet.lines]
@@ -54,7 +55,7 @@ def edit_(named: Path | None, take: str, learn: bool, recipe: str) -> None:
 
     space = talk.workspace(named)
     shelf = _shelf(space, take)
-    known, _ = _read(shelf, take)
+    known, _ = _read(space, shelf, take)
     corrections.brought_back(shelf, known)
     _open(shelf.path(corrections.EDIT))
     sys.exit(_checked(space, shelf, take, learn, recipe))
@@ -73,7 +74,7 @@ def check(named: Path | None, take: str, learn: bool, recipe: str, as_json: bool
     space = talk.workspace(named)
     shelf = _shelf(space, take)
     if as_json:
-        _, told = _read(shelf, take)
+        _, told = _read(space, shelf, take)
         changes, problems = [asdict(each) for each in told.changes], [asdict(each) for each in told.problems]
         talk.say_json({"take": take, "changes": changes, "problems": problems})
         sys.exit(1 if told.problems else 0)
@@ -91,7 +92,8 @@ def export(named: Path | None, take: str, file: Path) -> None:
     from pipeline import cutlist
     from pipeline.model import Plan
 
-    shelf = _shelf(talk.workspace(named), take)
+    space = talk.workspace(named)
+    shelf = _shelf(space, take)
     path = shelf.path("plan.json")
     try:
         plan = TypeAdapter(Plan).validate_json(path.read_bytes())
@@ -99,7 +101,7 @@ def export(named: Path | None, take: str, file: Path) -> None:
         raise _unseen(take) from fault
     cutlist.write(plan, take, file)
     click.echo(f"{file}: {len(plan.kept)} pieces, {len(plan.variants[0].cues)} captions as markers")
-    _, told = _read(shelf, take)
+    _, told = _read(space, shelf, take)
     if told.changes:
         click.echo(f"What changed in edit.md is not in it yet. Make the take again first: {_again(take)}", err=True)
 
@@ -122,10 +124,11 @@ def _unseen(take: str) -> CandidError:
     )
 
 
-def _read(shelf: Shelf, take: str) -> tuple[Kept, Reading]:
-    from pipeline import corrections
+def _read(space: Workspace, shelf: Shelf, take: str) -> tuple[Kept, Reading]:
+    """What is known of the words of a take, and what edit.md asks for, of its clips as they are now."""
+    from pipeline import corrections, find_out
 
-    told = corrections.reading(shelf)
+    told = corrections.reading(shelf, find_out.as_they_are(space.clips(take), shelf))
     if told is None:
         raise _unseen(take)
     return told
@@ -167,7 +170,7 @@ def _open(path: Path) -> None:
 
 def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str) -> int:
     """Says what edit.md would change; 1 where something in it is not clear."""
-    known, told = _read(shelf, take)
+    known, told = _read(space, shelf, take)
     if known.sheet.draft:
         click.echo("The words are a draft by the embedded engine.")
     for change in told.changes:

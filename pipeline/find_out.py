@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -79,6 +81,22 @@ def look(path: Path, number: int, desk: Desk) -> Found:
     return Found(clip, signature, readable, transcript, activity, _Once(lambda: _for_video(clip, number, desk)), sound)
 
 
+def as_they_are(paths: Sequence[Path], shelf: Shelf) -> tuple[str, ...] | None:
+    """The sha256 of a take's clips, read anew where a clip is not the file that was looked at; None where one is gone."""
+    try:
+        return tuple(_sha256(path, number, shelf) for number, path in enumerate(paths, start=1))
+    except (ClipError, OSError):
+        return None
+
+
+def _sha256(path: Path, number: int, shelf: Shelf) -> str:
+    name = _name("clip", number)
+    if shelf.has(name, _looked_at(path, media.signature(path))):
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads(shelf.path(name).read_bytes())["sha256"])
+    return media.sha256(path)
+
+
 def unchanged(found: Sequence[Found]) -> None:
     """ClipError where a clip is no longer the file that was looked at."""
     for each in found:
@@ -118,8 +136,13 @@ def _name(what: str, number: int) -> str:
 
 
 def _probed(path: Path, number: int, signature: tuple[int, int], desk: Desk) -> Clip:
-    causes = [_VERSION, str(path), signature]
+    causes = _looked_at(path, signature)
     return desk.shelf.value(_name("clip", number), causes, Clip, lambda: _read(desk, media.probe, path))
+
+
+def _looked_at(path: Path, signature: tuple[int, int]) -> list[object]:
+    """What makes a clip the one that was looked at."""
+    return [_VERSION, str(path), signature]
 
 
 def _readable(clip: Clip, number: int, desk: Desk) -> Path:

@@ -185,7 +185,7 @@ def probe(path: Path) -> Clip:
         duration = _duration(path, picture, audio)
         kind = container.format.name
         notes = _notes(container, seen, picture, audio, duration)
-    return Clip(path, _hash(path), duration, picture, audio, kind, notes)
+    return Clip(path, sha256(path), duration, picture, audio, kind, notes)
 
 
 def _duration(path: Path, picture: Picture | None, audio: Audio | None) -> int:
@@ -443,7 +443,8 @@ def _ends(picture: Picture | None, audio: Audio | None) -> Iterator[str]:
         yield f"The sound ends {-held / 1000:.1f} s before the pictures."
 
 
-def _hash(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """By this a clip is known wherever it lies, in hexadecimal digits. OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -324,6 +324,18 @@ def test_a_pause_behind_its_sentence_never_becomes_a_caption(pause):
     assert told.edits == Edits() and "line of its own" in problem.says
 
 
+@pytest.mark.parametrize("draft", [False, True])
+def test_a_quotation_in_the_description_is_not_lost(draft):
+    sheet = _sheet(draft=draft)
+    text = edit.written(sheet).replace("description:", "description: They said:\n> Never!\n>\n> Or once.\n\nb\n> c")
+    told = edit.read(text, sheet, Edits())
+    assert told.problems == () and told.edits.description == "They said:\n> Never!\n>\n> Or once.\n\nb\n> c"
+    again = _sheet(draft=draft, edits=told.edits)
+    assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
+    mixed = text.replace("> Edit this file with any editor", "> A note of mine\n> Edit this file")
+    assert edit.read(mixed, sheet, Edits()).edits.description == told.edits.description
+
+
 def test_a_heading_in_the_description_is_not_lost():
     told = _read(lambda text: text.replace("description:", "description: a\n# Links\nb"))
     assert told.problems == () and told.edits.description == "a\n# Links\nb"
@@ -421,6 +433,20 @@ def test_show_and_check(space):
     assert answer.exit_code == 1
     told = json.loads(answer.output)
     assert len(told["changes"]) == 1 and "Nobody says" in told["problems"][0]["says"]
+
+
+def test_check_says_that_a_clip_is_another_one_now(space):
+    clip = space / "server.mp4"
+    clip.write_bytes(b"another clip")
+    (space / "output" / "server" / ".clips").write_text(str(clip))
+    _change(space, "[x] 0:05.0", "[ ] 0:05.0")
+    said = _candid(space, "words", "check", "server")
+    assert said.exit_code == 1 and "that clip is another one now" in said.output
+    clip.unlink()
+    said = _candid(space, "words", "check", "server")
+    assert said.exit_code == 0 and 'is cut: "It restarts servers."' in said.output, (
+        "away, as on a disk that is not there"
+    )
 
 
 def test_edit_opens_the_editor_and_says_what_would_change(space, monkeypatch):

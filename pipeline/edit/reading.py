@@ -9,7 +9,7 @@ from itertools import groupby
 
 from rapidfuzz.distance import Levenshtein
 
-from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, one_line, written
+from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, notes, one_line, written
 from pipeline.model import Word, spaceless
 from pipeline.wording import laid, likeness, plain
 
@@ -88,7 +88,8 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
 
     `now` are the sha256 of the take's clips as they are; None: those of the sheet.
     """
-    theirs, ours = _parsed(text), _parsed(written(sheet))
+    explains = {note for note in notes(sheet) if note != ">"}
+    theirs, ours = _parsed(text, explains), _parsed(written(sheet), explains)
     own = [entry for entry in ours.entries if entry.kind == "line"]
     matched, strangers = _matched(theirs.entries, own)
     strangers, problems = _rejoined(theirs.entries, matched, strangers, own)
@@ -109,17 +110,21 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     return Reading(work.edits, tuple(work.changes), tuple(sorted(work.problems, key=lambda each: each.line)))
 
 
-def _parsed(text: str) -> _Parsed:
+def _parsed(text: str, explains: Set[str]) -> _Parsed:
+    """What a text says. `explains` are the lines that we write beginning with ">"; notes of others are passed over."""
     plain = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")))
+    lines = plain.split("\n")
+    quoted = _quoted(lines, explains)
     parsed, clip = _Parsed(), None
     head: dict[str, list[str]] = {}
     open_text = ""
-    for number, line in enumerate(plain.split("\n"), start=1):
+    for number, line in enumerate(lines, start=1):
         entry = _entry(number, line, clip)
         heading = _HEADING.match(line)
         if heading and not heading[1] and open_text == "description":
             heading = None  # one of the description's own
-        if heading or entry is not None or _NOTE.match(line):
+        note = _NOTE.match(line) and not (number in quoted and open_text == "description")
+        if heading or entry is not None or note:
             open_text = ""
         if heading:
             clip = int(heading[1]) - 1 if heading[1] else clip
@@ -128,7 +133,7 @@ def _parsed(text: str) -> _Parsed:
         elif not parsed.entries and (found := _TITLE.fullmatch(line)):
             open_text = found[1].lower()
             head[open_text] = [found[2].strip()]
-        elif _NOTE.match(line):
+        elif note:
             continue
         elif open_text == "description":
             head[open_text].append(line.rstrip())
@@ -139,6 +144,16 @@ def _parsed(text: str) -> _Parsed:
     if "description" in head:
         parsed.description = "\n".join(head["description"]).strip()
     return parsed
+
+
+def _quoted(lines: Sequence[str], explains: Set[str]) -> set[int]:
+    """The numbers (from 1) of lines that begin with ">" though nothing that we write stands beside them."""
+    found: set[int] = set()
+    for is_note, block in groupby(enumerate(lines, start=1), key=lambda pair: _NOTE.match(pair[1]) is not None):
+        numbered = list(block)
+        if is_note and not any(line.strip() in explains for _, line in numbered):
+            found.update(number for number, _ in numbered)
+    return found
 
 
 def _entry(number: int, line: str, clip: int | None) -> _Entry | None:

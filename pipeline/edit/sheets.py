@@ -320,8 +320,7 @@ def written(sheet: Sheet) -> str:
 def asking(sheet: Sheet, asked: Sequence[Wish], title: str, description: str) -> tuple[str, tuple[int, ...]]:
     """The text of edit.md in which somebody asks this of its lines; and in which line (from 1) each of them stands."""
     told = [f"title: {clean(title)}".rstrip(), f"description: {_harmless(description)}".rstrip(), ""]
-    told += [_HELP.format(take=sheet.take), *([_DRAFT] if sheet.draft else [])]
-    text, places = "\n".join(told), []
+    text, places = "\n".join([*told, *notes(sheet)]), []
     for number, (_, name) in enumerate(sheet.clips):
         text += f"\n\n## {number + 1}. {clean(name)}\n" if len(sheet.clips) > 1 else "\n"
         for line, wish in ((line, wish) for line, wish in zip(sheet.lines, asked, strict=True) if line.clip == number):
@@ -330,6 +329,11 @@ def asking(sheet: Sheet, asked: Sequence[Wish], title: str, description: str) ->
             if line.pause_ms:
                 text += f"\n[{'keep' if wish.pause else 'pause'} {line.pause_ms / 1000:.1f} s]"
     return text + "\n", tuple(places)
+
+
+def notes(sheet: Sheet) -> list[str]:
+    """The lines of edit.md that explain it."""
+    return [*_HELP.format(take=sheet.take).splitlines(), *(_DRAFT.splitlines() if sheet.draft else ())]
 
 
 def _told(line: Line, wish: Wish) -> str:
