@@ -82,7 +82,7 @@ def look(path: Path, number: int, desk: Desk) -> Found:
 
 
 def as_they_are(paths: Sequence[Path], shelf: Shelf) -> tuple[str, ...] | None:
-    """The sha256 of a take's clips, read anew where a clip is not the file that was looked at; None where one is gone."""
+    """The sha256 of a take's clips, read anew where one is not the file that was looked at; None where one is gone."""
     try:
         return tuple(_sha256(path, number, shelf) for number, path in enumerate(paths, start=1))
     except (ClipError, OSError):
