@@ -33,9 +33,8 @@ def show(named: Path | None, take: str, as_json: bool) -> None:
     """Shows the sentences of a take: which of them are kept, and which words may be misheard."""
     from pipeline import corrections, edit
 
-    space = talk.workspace(named)
-    shelf = _shelf(space, take)
-    known, _ = _read(space, shelf, take)
+    shelf = _shelf(talk.workspace(named), take)
+    known = _known(shelf, take)
     if as_json:
         told = {key: getattr(known.sheet, key) for key in ("title", "description", "draft")}
         lines = [_as_told(line) for line in known.sheet.lines]
@@ -55,7 +54,7 @@ def edit_(named: Path | None, take: str, learn: bool, recipe: str) -> None:
 
     space = talk.workspace(named)
     shelf = _shelf(space, take)
-    known, _ = _read(space, shelf, take)
+    known = _known(shelf, take)
     corrections.brought_back(shelf, known)
     _open(shelf.path(corrections.EDIT))
     sys.exit(_checked(space, shelf, take, learn, recipe))
@@ -124,11 +123,22 @@ def _unseen(take: str) -> CandidError:
     )
 
 
+def _known(shelf: Shelf, take: str) -> Kept:
+    """What is known of the words of a take."""
+    from pipeline import corrections
+
+    known = corrections.kept(shelf)
+    if known is None:
+        raise _unseen(take)
+    return known
+
+
 def _read(space: Workspace, shelf: Shelf, take: str) -> tuple[Kept, Reading]:
     """What is known of the words of a take, and what edit.md asks for, of its clips as they are now."""
     from pipeline import corrections, find_out
 
-    told = corrections.reading(shelf, find_out.as_they_are(space.clips(take), shelf))
+    were = [sha256 for sha256, _ in _known(shelf, take).sheet.clips]
+    told = corrections.reading(shelf, find_out.as_they_are(space.clips_of(take), were, shelf))
     if told is None:
         raise _unseen(take)
     return told

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -81,12 +82,18 @@ def look(path: Path, number: int, desk: Desk) -> Found:
     return Found(clip, signature, readable, transcript, activity, _Once(lambda: _for_video(clip, number, desk)), sound)
 
 
-def as_they_are(paths: Sequence[Path], shelf: Shelf) -> tuple[str, ...] | None:
-    """The sha256 of a take's clips, read anew where one is not the file that was looked at; None where one is gone."""
-    try:
-        return tuple(_sha256(path, number, shelf) for number, path in enumerate(paths, start=1))
-    except (ClipError, OSError):
-        return None
+def as_they_are(paths: Sequence[Path], were: Sequence[str], shelf: Shelf) -> tuple[str, ...]:
+    """The sha256 of a take's clips, read anew where one is not the file that was looked at.
+
+    Of one that is not there it is what it was in `were`: its disk may come back.
+    """
+    now = []
+    for number, (path, before) in enumerate(zip_longest(paths, were), start=1):
+        try:
+            now.append(_sha256(path, number, shelf) if path else before)
+        except (ClipError, OSError):
+            now.append(before or "")
+    return tuple(now)
 
 
 def _sha256(path: Path, number: int, shelf: Shelf) -> str:

@@ -85,10 +85,14 @@ class Workspace:
         path = Path(named)
         if path.name != named or path.exists():
             return (path.absolute(),)
-        if handed_in := self._handed_in(named):
+        return self.clips_of(named) or (path.absolute(),)
+
+    def clips_of(self, take: str) -> tuple[Path, ...]:
+        """The clips of a take that was handed in or made here before; none where there is no such take."""
+        if handed_in := self._handed_in(take):
             return handed_in
-        taken = shelf.owner_of(self.output / named)
-        return tuple(Path(line) for line in taken.split("\0")) if Path(taken).is_absolute() else (path.absolute(),)
+        taken = shelf.owner_of(self.output / take)
+        return tuple(Path(line) for line in taken.split("\0")) if Path(taken).is_absolute() else ()
 
     def _handed_in(self, take: str) -> tuple[Path, ...]:
         """The clips of a take in their order, which is the number that their names begin with."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
+import re
 import sys
+import textwrap
 from concurrent.futures import Executor
 from dataclasses import replace
 from fractions import Fraction
@@ -20,7 +23,7 @@ from pydantic import TypeAdapter
 
 import cli
 from commands import words as words_commands
-from pipeline import corrections, edit, layout, limits, transcribers, trim
+from pipeline import corrections, edit, find_out, layout, limits, transcribers, trim
 from pipeline.edit import Edits, Sheet, Side, Text
 from pipeline.model import Activity, Plan, Sound, Transcript, TrimRules, Variant, Word
 from pipeline.shelf import Shelf
@@ -332,8 +335,27 @@ def test_a_quotation_in_the_description_is_not_lost(draft):
     assert told.problems == () and told.edits.description == "They said:\n> Never!\n>\n> Or once.\n\nb\n> c"
     again = _sheet(draft=draft, edits=told.edits)
     assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
-    mixed = text.replace("> Edit this file with any editor", "> A note of mine\n> Edit this file")
-    assert edit.read(mixed, sheet, Edits()).edits.description == told.edits.description
+    touching = text.replace("> c\n\n>", "> c\n>")
+    assert touching != text and edit.read(touching, sheet, Edits()).edits.description == told.edits.description
+
+
+@pytest.mark.parametrize("draft", [False, True])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda text: re.sub(r"(?m)^> .*", lambda line: "\n> ".join(textwrap.wrap(line[0], 40)), text),
+        lambda text: text.replace("> ", ">\N{NO-BREAK SPACE}"),
+        lambda text: text.replace("> ", " >  ").replace("\n>\n", "\n > \n"),
+        lambda text: re.sub(r"(?m)^>(?! What would).*\n", "", text),
+        lambda text: text.replace("What would change: candid words", "words"),
+        lambda text: text.replace("description:", "description:\n> Edit this file with any editor, save it."),
+    ],
+    ids=["wrapped", "hard spaces", "more spaces", "one line left", "shortened", "pulled up"],
+)
+def test_our_notes_are_no_part_of_the_description_whatever_an_editor_does_to_them(changed, draft):
+    sheet = _sheet(draft=draft)
+    text = changed(edit.written(sheet)).replace("description:", "description: Hello.")
+    assert edit.read(text, sheet, Edits()).edits.description == "Hello."
 
 
 def test_a_heading_in_the_description_is_not_lost():
@@ -444,9 +466,22 @@ def test_check_says_that_a_clip_is_another_one_now(space):
     assert said.exit_code == 1 and "that clip is another one now" in said.output
     clip.unlink()
     said = _candid(space, "words", "check", "server")
-    assert said.exit_code == 0 and 'is cut: "It restarts servers."' in said.output, (
-        "away, as on a disk that is not there"
-    )
+    assert said.exit_code == 0, "the disk with the clips may not be there now"
+    assert 'is cut: "It restarts servers."' in said.output
+
+
+def test_what_lies_in_the_folder_is_not_taken_for_the_clip_of_a_take(space, monkeypatch):
+    monkeypatch.chdir(space)
+    (space / "server").write_bytes(b"something else of that name")
+    _change(space, "[x] 0:05.0", "[ ] 0:05.0")
+    assert _candid(space, "words", "check", "server").exit_code == 0
+
+
+def test_a_clip_that_is_gone_hides_no_other_that_changed(tmp_path):
+    paths = [tmp_path / "one.mp4", tmp_path / "two.mp4", tmp_path / "three.mp4"]
+    paths[1].write_bytes(b"two")
+    now = find_out.as_they_are(paths, ["a", "b"], Shelf(tmp_path / "take"))
+    assert now == ("a", hashlib.sha256(b"two").hexdigest(), "")
 
 
 def test_edit_opens_the_editor_and_says_what_would_change(space, monkeypatch):

@@ -108,3 +108,17 @@ def test_where_the_disk_fails_all_are_told_and_nothing_is_stored(slow, monkeypat
         assert (await box.cast(Ballot(1, "later"))).votes == 1
 
     _run(vote)
+
+
+def test_where_the_server_ends_in_the_middle_nobody_waits_for_ever(slow):
+    async def vote() -> None:
+        box = Ballots(slow)
+        cast = await _cast_while_waiting(slow, box, [Ballot(1, "a")])
+        assert box._counting is not None
+        box._counting.cancel()
+        asyncio.get_running_loop().call_later(0.2, slow.free.set)
+        first, _ = await asyncio.gather(cast[0], asyncio.wait([cast[1]], timeout=0.5), return_exceptions=True)
+        assert isinstance(first, asyncio.CancelledError)
+        assert (await box.cast(Ballot(1, "b"))).votes == 3, "what waited is stored with the next"
+
+    _run(vote)

@@ -598,9 +598,12 @@ def test_the_first_page_is_light(browser, server, made):
 
 
 @pytest.mark.slow
-def test_news_takes_nobody_back_from_the_page_that_they_went_on_to(browser, server, made):
+@pytest.mark.parametrize("told", ["", "addEventListener('beforeunload', (event) => event.stopImmediatePropagation())"])
+def test_news_takes_nobody_back_from_the_page_that_they_went_on_to(browser, server, made, told):
+    """Also where a browser does not tell that somebody leaves a page, as on phones by Apple."""
     asked, held = [], []
     with signed_in(browser, server, "ada") as page:
+        page.add_init_script(told)
         page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
         with page.expect_request("**/events"):
             page.goto(f"/takes/{made.id}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, notes, one_line, written
@@ -19,6 +20,7 @@ _SAID, _SAID_IN_DRAFT = 0.4, 0.25  # of the letters: less has nothing to do with
 _SHOWN = 60  # letters of a sentence, where it is told
 _FEW_WORDS = 4  # of fewer, likeness says nothing
 _SHORTEST_WORD_MS = 40
+_OUR_NOTE, _FEW_LETTERS = 80, 12  # percent of a line's letters that stand in our notes in that order; of fewer, chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
 
     `now` are the sha256 of the take's clips as they are; None: those of the sheet.
     """
-    explains = {note for note in notes(sheet) if note != ">"}
-    theirs, ours = _parsed(text, explains), _parsed(written(sheet), explains)
+    explained = _unquoted("\n".join(notes(sheet)))
+    theirs, ours = _parsed(text, explained), _parsed(written(sheet), explained)
     own = [entry for entry in ours.entries if entry.kind == "line"]
     matched, strangers = _matched(theirs.entries, own)
     strangers, problems = _rejoined(theirs.entries, matched, strangers, own)
@@ -110,11 +112,14 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     return Reading(work.edits, tuple(work.changes), tuple(sorted(work.problems, key=lambda each: each.line)))
 
 
-def _parsed(text: str, explains: Set[str]) -> _Parsed:
-    """What a text says. `explains` are the lines that we write beginning with ">"; notes of others are passed over."""
+def _parsed(text: str, explained: str) -> _Parsed:
+    """What a text says. Lines that begin with ">" are notes and passed over, but for those of the description.
+
+    `explained` is what our own notes say.
+    """
     plain = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")))
     lines = plain.split("\n")
-    quoted = _quoted(lines, explains)
+    quoted = _quoted(lines, explained)
     parsed, clip = _Parsed(), None
     head: dict[str, list[str]] = {}
     open_text = ""
@@ -146,14 +151,27 @@ def _parsed(text: str, explains: Set[str]) -> _Parsed:
     return parsed
 
 
-def _quoted(lines: Sequence[str], explains: Set[str]) -> set[int]:
-    """The numbers (from 1) of lines that begin with ">" though nothing that we write stands beside them."""
+def _quoted(lines: Sequence[str], explained: str) -> set[int]:
+    """The numbers (from 1) of lines that begin with ">" and are no part of our notes, however an editor wrapped them.
+
+    A line of few letters goes with the one before it, as the rest of what was wrapped.
+    """
     found: set[int] = set()
-    for is_note, block in groupby(enumerate(lines, start=1), key=lambda pair: _NOTE.match(pair[1]) is not None):
-        numbered = list(block)
-        if is_note and not any(line.strip() in explains for _, line in numbered):
-            found.update(number for number, _ in numbered)
+    before = ""
+    for number, line in enumerate(lines, start=1):
+        kind = ""
+        if _NOTE.match(line):
+            said = _unquoted(line)
+            own = fuzz.partial_ratio(said, explained) >= _OUR_NOTE if len(said) >= _FEW_LETTERS else before == "own"
+            kind = "own" if own else "quoted"
+        if kind == "quoted":
+            found.add(number)
+        before = kind
     return found
+
+
+def _unquoted(text: str) -> str:
+    return one_line(re.sub(r"^\s*>", "", text, flags=re.MULTILINE))
 
 
 def _entry(number: int, line: str, clip: int | None) -> _Entry | None:

@@ -332,7 +332,7 @@ def asking(sheet: Sheet, asked: Sequence[Wish], title: str, description: str) ->
 
 
 def notes(sheet: Sheet) -> list[str]:
-    """The lines of edit.md that explain it."""
+    """The lines of edit.md that explain it. Whoever rewords all of them makes older files read them as quotations."""
     return [*_HELP.format(take=sheet.take).splitlines(), *(_DRAFT.splitlines() if sheet.draft else ())]
 
 

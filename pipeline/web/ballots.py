@@ -50,6 +50,10 @@ class Ballots:
             answers = await to_thread.run_sync(self._stored, [ballot for ballot, _ in taken], limiter=self._counter)
         except Exception as fault:
             answers = [fault] * len(taken)
+        except asyncio.CancelledError:  # the server ends
+            for _, told in taken:
+                told.cancel()
+            raise
         for (_, told), answer in zip(taken, answers, strict=True):
             if told.done():  # whoever cast it is gone
                 continue

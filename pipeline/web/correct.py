@@ -30,7 +30,9 @@ doors = Doors()
 _LARGEST = 2 << 20  # bytes: the words of some hours, as a form sends them
 _EMPTY = "This sentence has no words. To cut it, untick it."
 _NONE_LEFT = "All sentences are unticked, so there would be no video. Keep at least one."
-_UNREADABLE = "This cannot be kept as it stands: begin no line with > # or [, and leave out title: and <!--."
+_UNREADABLE = (
+    "This cannot be kept as it stands: begin no line with [ or a numbered heading, and leave out title: and <!--."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 // What happens to one's takes, as it happens: one stream of events a tab, closed while nobody looks at the tab.
 
 const PATIENCE = 20_000; // ms that somebody waits for a page before they wonder
-let left = -Infinity; // when somebody last went on to another page, in ms
-let again = 0;
+let wentOn = -Infinity; // when somebody last asked for another page, in ms
+let retry = 0; // a timer
 
 // Calls `tell` with the state of each take, by its id, whenever one changes.
 export function follow(tell) {
@@ -10,29 +10,46 @@ export function follow(tell) {
 
   function listen() {
     if (document.hidden) {
-      stream?.close();
-      stream = null;
+      close();
     } else if (!stream) {
       stream = new EventSource("/events");
       stream.addEventListener("takes", (event) => tell(JSON.parse(event.data)));
     }
   }
 
+  function close() {
+    stream?.close();
+    stream = null;
+  }
+
   document.addEventListener("visibilitychange", listen);
-  addEventListener("beforeunload", () => { left = performance.now(); });
-  addEventListener("pagehide", () => stream?.close());
+  addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    left = -Infinity;
-    stream = null;
+    wentOn = -Infinity;
     listen();
   });
   listen();
 }
 
-// Shows the page anew. Whoever waits for the page that they went on to is let go there: a reload would take them back.
+// Shows the page anew. Whoever waits for the page that they asked for is let go there: a reload would keep them here.
 export function anew() {
-  clearTimeout(again);
-  if (performance.now() - left < PATIENCE) again = setTimeout(anew, 1000);
+  clearTimeout(retry);
+  if (performance.now() - wentOn < PATIENCE) retry = setTimeout(anew, 1000);
   else location.reload();
 }
+
+function goesOn() {
+  wentOn = performance.now();
+}
+
+function follows(event) {
+  const link = event.target.closest?.("a[href]");
+  const here = !link?.target && !link?.hasAttribute("download");
+  const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  if (link && here && plain && !event.defaultPrevented) goesOn();
+}
+
+addEventListener("beforeunload", goesOn); // phones by Apple never say this, hence the other two
+addEventListener("submit", (event) => { if (!event.defaultPrevented) goesOn(); });
+addEventListener("click", follows);
