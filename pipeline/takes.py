@@ -179,16 +179,20 @@ def _turn(part: Path, tell: Tell) -> Iterator[None]:
 
 
 def _known(asked: _Record, folder: Path, again: bool) -> Take | None:
-    """The take that is the same already. RecipeError where one of the clips is in another, unless `again`."""
-    takes = listed(folder)
+    """The take that is the same already. RecipeError where one of the clips is in another, unless `again`.
+
+    A take of somebody else is not named: whoever hands in may not know of it.
+    """
+    takes = sorted(listed(folder), key=lambda take: take.person != asked.person)
     for take in takes:
         if (take.recipe, take.person, set(take.sha256)) == (asked.recipe, asked.person, set(asked.sha256)):
             return take
     for original, sha256 in zip(asked.originals, asked.sha256, strict=True):
         for take in takes:
             if sha256 in take.sha256 and not again:
+                place = f"the take {take.id}" if take.person == asked.person else "a take of somebody else"
                 raise RecipeError(
-                    f"{original} was handed in before: it is in the take {take.id}.",
+                    f"{original} was handed in before: it is in {place}.",
                     "If it belongs into this one too, hand it in with --again.",
                 )
     return None

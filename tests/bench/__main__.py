@@ -276,7 +276,8 @@ def _small(source: Path, out: Path) -> None:
 
 def _line(row: Row) -> str:
     bound = f"{'at least' if row.at_least else 'at most'} {row.goal:g}"
-    return f"| {row.what} | {bound} | {row.measured:.2f} | {'met' if row.met else 'missed'} |"
+    digits = 2 if row.met or round(row.measured, 2) != row.goal else 3  # a near miss is told as one
+    return f"| {row.what} | {bound} | {row.measured:.{digits}f} | {'met' if row.met else 'missed'} |"
 
 
 def _into_readme(rows: list[Row]) -> None:
