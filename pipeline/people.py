@@ -97,6 +97,15 @@ def add(folder: Path, person: Person) -> Path:
     return path
 
 
+def edit(folder: Path, id: str, **values: Any) -> None:
+    """Changes keys of a person's file, as `tomlfile.changed` does. RecipeError where the result would be wrong."""
+    path = where((folder,), id) / f"{id}.toml"
+    load(folder, id)
+    text = tomlfile.changed(path.read_text(encoding="utf-8-sig"), values)
+    tomlfile.parsed(text, path.name, _File, "person")
+    tomlfile.replace(path, text)
+
+
 def remove(folder: Path, id: str) -> Path:
     """Moves a person's file aside, so that it can be undone. Returns where it is now. RecipeError where nobody is."""
     path = where((folder,), id) / f"{id}.toml"

@@ -136,6 +136,7 @@ ATTACKS = (
     Attack("/team/topics/{id}/merge", COORDINATOR, "/team/topics/{spare}", TOPIC),
     Attack("/team/topics/{id}/decline", COORDINATOR, "/team/topics/{spare}", TOPIC),
     Attack("/team/people", COORDINATOR, "/team/people", ("/team/people", "/team")),
+    Attack("/team/people/{id}", COORDINATOR, "/team/people/ben", ("/team/people", "/team/people/ben")),
     Attack("/team/recipes", COORDINATOR, "/team/recipes", RECIPE),
     Attack("/team/recipes/{slug}", COORDINATOR, "/team/recipes/destroy", RECIPE),
     Attack("/team/recipes/{slug}/claim", COORDINATOR, "/team/recipes/walk", RECIPE),

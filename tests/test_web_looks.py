@@ -119,6 +119,7 @@ PAGES = [
     Look("/accounts/connect/{service}", "/accounts/connect/peertube", EMPLOYEE, 422, {"address": "no", "user": "a"}),
     Look("/team/topics/{id}/answer", "/team/topics/{new}/answer", COORDINATOR, 422, {"link": "javascript:alert(1)"}),
     Look("/team/people", "/team/people", COORDINATOR, 422, {"name": "", "look": "many"}),
+    Look("/team/people/{id}", "/team/people/ben", COORDINATOR, 422, {"name": "", "look": "many"}),
     Look("/team/people/{id}/link", "/team/people/ben/link", COORDINATOR, 200, {}),
     Look("/team/recipes", "/team/recipes", COORDINATOR, 422, {"topic": "", "name": "../no"}),
     Look("/team/recipes/{slug}", "/team/recipes/destroy", COORDINATOR, 422, {"seconds": "many", "trim.pause": "long"}),

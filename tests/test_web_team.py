@@ -156,6 +156,35 @@ def test_what_is_wrong_with_a_person_stands_beside_its_field(team, server, form,
     assert {path.name for path in (server.folder / "assets/people").iterdir()} == before
 
 
+def test_a_person_is_changed_and_the_file_keeps_its_comments_and_wishes(team, server):
+    team.post("/team/people", data={"name": "Ola Example", "title": "Cook", "services": ["folder"]})
+    path = server.folder / "assets/people/ola-example.toml"
+    path.write_text(path.read_text() + '[wishes]\nformats = ["vertical"]\n')
+    before = _picture(team.get("/team/people/ola-example/preview.png"))
+    form = {"name": "Ola Example-Baker", "title": "", "language": "de", "services": ["youtube", "folder"], "look": "2"}
+    said = team.post("/team/people/ola-example", data=form)
+    assert said.headers["location"] == "/team/people/ola-example?said=saved"
+    assert tomllib.loads(path.read_text()) == {
+        "name": "Ola Example-Baker", "language": "de", "services": ["youtube", "folder"], "look": 2,
+        "wishes": {"formats": ["vertical"]},
+    }  # fmt: skip
+    assert "# as it stands below the picture" in path.read_text()
+    shown = team.get(said.headers["location"]).text
+    assert "Saved." in shown and 'value="Ola Example-Baker"' in shown
+    assert (_picture(team.get("/team/people/ola-example/preview.png")) != before).any()
+
+
+@pytest.mark.parametrize(("wrong", "field"), [({"name": ""}, "name"), ({"look": "many"}, "look"),
+                                              ({"services": ["myspace"]}, "services")])  # fmt: skip
+def test_a_wrong_change_of_a_person_is_answered_and_changes_nothing(team, server, wrong, field):
+    path = server.folder / "assets/people/ben.toml"
+    before = path.read_bytes()
+    said = team.post("/team/people/ben", data={"name": "Ben", "title": "Typed here", **wrong})
+    assert said.status_code == 422 and f'id="{field}-fault"' in said.text and "Typed here" in said.text
+    assert path.read_bytes() == before
+    assert team.post("/team/people/nobody", data={"name": "Ben"}).status_code == 404
+
+
 def _picture(said: httpx.Response) -> np.ndarray:
     assert said.status_code == 200 and said.headers["content-type"] == "image/png"
     return np.asarray(Image.open(io.BytesIO(said.content)).convert("RGB"))
@@ -454,6 +483,7 @@ def test_texts_come_out_as_texts_everywhere(tmp_path):
         again = [
             team.post("/team/people", data={**every, "id": SCRIPT, "language": SCRIPT, "look": SCRIPT}),
             team.post("/team/people", data={**every, "services": SCRIPT}),
+            team.post("/team/people/zed", data={**every, "language": SCRIPT, "look": SCRIPT}),
             team.post("/team/recipes", data={**every, "name": SCRIPT}),
             team.post("/team/recipes/zed", data={**every, "seconds": SCRIPT, "language": SCRIPT, "captions": SCRIPT,
                       "formats": SCRIPT, "brand": SCRIPT, "trim.pause": SCRIPT}),
@@ -464,7 +494,7 @@ def test_texts_come_out_as_texts_everywhere(tmp_path):
             team.post(f"/team/topics/{topic.id}/merge", data={"other": SCRIPT}),
             team.post(f"/team/topics/{topic.id}/decline", data={"why": SCRIPT}),
         ]  # fmt: skip
-        assert [said.status_code for said in again] == [422] * 10
+        assert [said.status_code for said in again] == [422] * 11
         places = (
             "/team", "/team/topics", "/team/topics?status=declined", f"/team/topics/{topic.id}",
             f"/team/topics/{other.id}", "/team/people", "/team/people/zed", "/team/recipes", "/team/recipes/zed",

@@ -27,6 +27,7 @@ _KINDS = {
     "id": "text", "name": "text", "title": "text", "disclosure": "text", "language": "text", "look": "number",
     "services": "several",
 }  # fmt: skip
+_KNOWN = {key: kind for key, kind in _KINDS.items() if key != "id"}  # what may change later
 _LONGEST_ID = 40
 
 
@@ -62,13 +63,37 @@ def add_person(request: Request, told: Told) -> Response:
 @doors.at("/team/people/{id}", Need.COORDINATOR)
 def one_person(request: Request, id: str, said: str = "") -> Response:
     """What is known of somebody, and how their name looks in a video."""
+    person = _found(site_of(request), id)
+    return _person_page(request, person, 200, fields.shown(_values(person), _KNOWN), {}, said)
+
+
+@doors.at("/team/people/{id}", Need.COORDINATOR, "POST")
+def change_person(request: Request, id: str, told: Told) -> Response:
+    """Writes what was changed into their file, where its comments stay."""
     site = site_of(request)
     person = _found(site, id)
+    try:
+        people.edit(site.space.people[0], id, **fields.changes(fields.read(told, _KNOWN), _values(person)))
+    except CandidError as fault:
+        return _person_page(request, person, 422, fields.typed(told, _KNOWN), fields.faults(fault, _KNOWN), "")
+    return on(f"/team/people/{id}?said=saved")
+
+
+def _person_page(
+    request: Request, person: Person, status: int, values: dict[str, Any], faults: dict[str, str], said: str
+) -> Response:
+    site = site_of(request)
     frame = brand.load(site.space.brand("default"))
     return page(
-        request, "team-person.html", person=person, number=brand.look_number(frame, person), of=len(brand.looks(frame)),
-        own=(site.space.people[0] / f"{id}.toml").is_file(), days=LINK_DAYS, said=said,
+        request, "team-person.html", status, person=person, values=values, faults=faults, said=said, days=LINK_DAYS,
+        number=brand.look_number(frame, person), of=len(brand.looks(frame)),
+        own=(site.space.people[0] / f"{person.id}.toml").is_file(),
     )  # fmt: skip
+
+
+def _values(person: Person) -> dict[str, Any]:
+    """What their file says, by key."""
+    return {key: getattr(person, key) for key in _KNOWN} | {"services": list(person.services)}
 
 
 @doors.at("/team/people/{id}/preview.png", Need.COORDINATOR, rate="120/minute")
