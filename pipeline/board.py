@@ -175,7 +175,7 @@ class Board:
             self._db.execute("INSERT OR IGNORE INTO names (topic, name) VALUES (?, ?)", (id, wish.by))
         if wish.voter:
             self._db.execute("INSERT OR IGNORE INTO votes (topic, voter) VALUES (?, ?)", (id, wish.voter))
-            self._count(id)
+            self._count(self._row(id))
         return self._topic(id), known is None
 
     def _of_source(self, source: str) -> int | None:
@@ -188,7 +188,7 @@ class Board:
             "SELECT id FROM topics WHERE plain = ? AND status IN ('new', 'planned', 'merged') ORDER BY id",
             (_plain(text),),
         )
-        targets = [self._row(self._target(row["id"])) for row in rows.fetchall()]
+        targets = [self._led_to(row["id"]) for row in rows.fetchall()]
         return next((target["id"] for target in targets if target["status"] in OPEN), None)
 
     def _add(self, text: str) -> int:
@@ -259,17 +259,17 @@ class Board:
         """Ballots that came together, in their order and in one transaction; to each its topic, or what is wrong."""
         with self._writing():
             found = [self._cast(ballot) for ballot in ballots]
-            ids = sorted({each for each in found if isinstance(each, int)})
-            for id in ids:
-                self._count(id)
-            topics = {topic.id: topic for topic in self._topics([self._row(id) for id in ids])}
-            return tuple(topics[each] if isinstance(each, int) else each for each in found)
+            voted = {each["id"]: each for each in found if not isinstance(each, BoardError)}
+            for target in voted.values():
+                self._count(target)
+            topics = {topic.id: topic for topic in self._topics([self._row(id) for id in voted])}
+            return tuple(each if isinstance(each, BoardError) else topics[each["id"]] for each in found)
 
-    def _cast(self, ballot: Ballot) -> int | BoardError:
-        """Stores one ballot; the topic that has to be counted anew."""
+    def _cast(self, ballot: Ballot) -> sqlite3.Row | BoardError:
+        """Stores one ballot; the topic, which has to be counted anew."""
         try:
             voter = _voter(ballot.voter)
-            target = self._row(self._target(ballot.topic))
+            target = self._led_to(ballot.topic)
         except BoardError as fault:
             return fault
         if not ballot.counts:
@@ -278,20 +278,20 @@ class Board:
             return BoardError(f"Topic {target['id']} was declined: {target['why']}", "Vote for another one.")
         else:
             self._db.execute("INSERT OR IGNORE INTO votes (topic, voter) VALUES (?, ?)", (target["id"], voter))
-        return int(target["id"])
+        return target
 
-    def _count(self, id: int) -> None:
+    def _count(self, row: sqlite3.Row) -> None:
         """Brings a topic's counter and its place among the trending ones in line with its votes."""
-        votes = int(self._db.execute("SELECT COUNT(*) FROM votes WHERE topic = ?", (id,)).fetchone()[0])
-        hot = _hot(votes, self._row(id)["suggested"])
-        self._db.execute("UPDATE topics SET votes = ?, hot = ? WHERE id = ?", (votes, hot, id))
+        votes = int(self._db.execute("SELECT COUNT(*) FROM votes WHERE topic = ?", (row["id"],)).fetchone()[0])
+        hot = _hot(votes, row["suggested"])
+        self._db.execute("UPDATE topics SET votes = ?, hot = ? WHERE id = ?", (votes, hot, row["id"]))
 
     # --- decide -------------------------------------------------------------------------------------------------------
 
     def merge(self, a: int, b: int) -> Topic:
         """Topic a goes into topic b, with its votes, names and recipe. Gives b, or the topic that b itself became."""
         with self._writing():
-            source, target = self._row(a), self._row(self._target(b))
+            source, target = self._row(a), self._led_to(b)
             into = target["id"]
             if a == into or self._target(a) != into:  # else it lies there already
                 _check_merge(source, target)
@@ -309,8 +309,8 @@ class Board:
         self._db.execute("DELETE FROM votes WHERE topic = ?", (a,))
         self._db.execute("DELETE FROM names WHERE topic = ?", (a,))
         self._db.execute("UPDATE topics SET status = 'merged', why = '', into_id = ? WHERE id = ?", (into, a))
-        self._count(a)
-        self._count(into)
+        self._count(self._row(a))
+        self._count(self._row(into))
 
     def _inherit(self, source: sqlite3.Row, target: sqlite3.Row) -> None:
         """What became of the merged topic becomes of the other one, where nothing became of that yet."""
@@ -369,7 +369,7 @@ class Board:
     def unanswer(self, id: int, link: str) -> Topic:
         """The video at `link` is not to be seen any more: a topic that it answers waits again. Other answers stay."""
         with self._writing():
-            target = self._row(self._target(id))
+            target = self._led_to(id)
             if (target["status"], target["link"]) == ("answered", link):
                 status = _status(target["recipe"], "")
                 self._db.execute("UPDATE topics SET status = ?, link = '' WHERE id = ?", (status, target["id"]))
@@ -399,7 +399,7 @@ class Board:
 
     def _undeclined(self, id: int, become: str) -> sqlite3.Row:
         """The topic, or the one it was merged into."""
-        row = self._row(self._target(id))
+        row = self._led_to(id)
         if row["status"] == "declined":
             raise BoardError(
                 f"Topic {row['id']} was declined, so it cannot be {become}: {row['why']}",
@@ -460,12 +460,15 @@ class Board:
             raise BoardError(f"There is no topic {id}.", "See which there are with: candid topics list")
         return row  # type: ignore[no-any-return]
 
-    def _target(self, id: int) -> int:
+    def _led_to(self, id: int) -> sqlite3.Row:
         """The topic itself, or the one that it was merged into at last."""
         row = self._row(id)
         while row["into_id"] is not None:
             row = self._row(row["into_id"])
-        return int(row["id"])
+        return row
+
+    def _target(self, id: int) -> int:
+        return int(self._led_to(id)["id"])
 
     def _topic(self, id: int) -> Topic:
         return self._topics([self._row(id)])[0]
