@@ -39,11 +39,15 @@ _SAME_SHAPE = 0.02  # shapes closer than this are filled, not padded
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The encoder's settings (x264). `threads` is fixed, since the bytes depend on it; chunks run side by side."""
+    """The encoder's settings (x264). `threads` is fixed, since the bytes depend on it.
+
+    Chunks run side by side, one a core. With two threads each, no core idles where a single chunk is left: the one that
+    a corrected word changes is there after 70 % of the time.
+    """
 
     preset: str = "veryfast"
     crf: int = 19  # 20 falls short of VMAF 93 on recorded speech
-    threads: int = 1
+    threads: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def make_missing(jobs: Sequence[encode.Job], site: Site, progress: Callable[[int
 def _in_parallel(tasks: Sequence[Callable[[], bool]]) -> list[bool]:
     """Runs the tasks on a few threads; the first failure stops those that have not begun.
 
-    One process for a core: each encodes with one thread, and takes up to 200 MiB.
+    One process for a core; each takes up to 350 MiB.
     """
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _MOST_AT_ONCE)) as pool:
         futures = [pool.submit(task) for task in tasks]

@@ -112,6 +112,18 @@ def test_the_true_text_is_aligned_to_real_speech(name, media, tmp_path):
     assert spoken >= 0.95 * len(found.words)
 
 
+@pytest.mark.slow
+@pytest.mark.real_media
+def test_what_is_heard_does_not_depend_on_what_was_heard_before(media, tmp_path):
+    """Processes take stretches as they are free: a batch that was killed and goes on has to hear the same."""
+    sound, hints = _heard(media / "bench-talk.mp4", tmp_path)
+    parts = pocketsphinx.segments(pocketsphinx.breathed(sound, hints.speech), sound.samples // 16)[-2:]
+    pocketsphinx._decoder.cache_clear()
+    last_first = [pocketsphinx.decode(sound, part) for part in reversed(parts)]
+    pocketsphinx._decoder.cache_clear()
+    assert [pocketsphinx.decode(sound, part) for part in parts] == last_first[::-1]
+
+
 def _in_order(found: Transcript, sound: Sound) -> bool:
     starts = [word.start_ms for word in found.words]
     inside = all(0 <= word.start_ms < word.end_ms <= sound.samples / 16 + 1 for word in found.words)

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline import limits
 
 _A_TAKE = 300 << 20  # bytes of memory, beside its encoders
-_AN_ENCODER = 200 << 20
+_AN_ENCODER = 250 << 20
 _MOST_ENCODERS = 16  # of one take
 _MOST_AT_ONCE = 8
 

@@ -121,8 +121,9 @@ def _decoder() -> Any:
 
 
 def decode(sound: Sound, part: Span) -> list[Word]:
-    """The words of one stretch, as they are in the dictionary."""
+    """The words of one stretch, as they are in the dictionary, whatever this process has heard before."""
     decoder = _decoder()
+    decoder.reinit_feat()  # else a sound colors the next one, and the words depend on who was free to listen
     _listen(decoder, sound, part)
     if decoder.hyp() is None:
         return []
