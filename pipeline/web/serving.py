@@ -10,7 +10,7 @@ from pipeline.errors import CandidError
 from pipeline.web.settings import Settings
 from pipeline.web.store import Store
 
-_TURN = 0.0005  # seconds that a thread may keep the interpreter: a vote asks SQLite ten times, and waits after each
+_TURN = 0.0005  # seconds that a thread may keep the interpreter: who writes votes waits after each question to SQLite
 _GRACE = 3  # seconds: without a limit uvicorn waits for open event streams for ever
 
 
