@@ -32,11 +32,13 @@ class Engine:
 
     def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
         """Words by faster-whisper, without what it invents over silence and in loops."""
+        import ctranslate2
         from faster_whisper import WhisperModel
 
         end_ms = sound.samples * 1000 // sound.rate
         words: list[Word] = []
         try:
+            ctranslate2.set_random_seed(0)  # as whisper.py does; it holds for models that are loaded from now on
             model = WhisperModel(str(models.path(self.name, self.model).parent), device="cpu", compute_type="int8")
             segments, info = model.transcribe(
                 media.samples(sound, 0, sound.samples)[:, 0],

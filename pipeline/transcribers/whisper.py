@@ -49,6 +49,7 @@ class Engine:
             warnings.filterwarnings("ignore", module=r"whisper\.")
             language = _known(hints, whisper.tokenizer.LANGUAGES)
             try:
+                torch.manual_seed(0)  # where it is unsure it draws lots, and a take made again has to say the same
                 model = whisper.load_model(str(models.path(self.name, self.model)), device="cpu")
                 with torch.inference_mode():
                     return model.transcribe(  # type: ignore[no-any-return]
