@@ -137,11 +137,9 @@ def _read(space: Workspace, shelf: Shelf, take: str) -> tuple[Kept, Reading]:
     """What is known of the words of a take, and what edit.md asks for, of its clips as they are now."""
     from pipeline import corrections, find_out
 
-    were = [sha256 for sha256, _ in _known(shelf, take).sheet.clips]
-    told = corrections.reading(shelf, find_out.as_they_are(space.clips_of(take), were, shelf))
-    if told is None:
-        raise _unseen(take)
-    return told
+    known = _known(shelf, take)
+    were = [sha256 for sha256, _ in known.sheet.clips]
+    return known, corrections.asked(shelf, known, find_out.as_they_are(space.clips_of(take), were, shelf))
 
 
 def _again(take: str) -> str:

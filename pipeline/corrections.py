@@ -70,7 +70,12 @@ def kept(shelf: Shelf) -> Kept | None:
 def reading(shelf: Shelf, now: Sequence[str] | None = None) -> tuple[Kept, Reading] | None:
     """What edit.md asks for that was not done yet. `now` are the sha256 of the clips as they are."""
     known = kept(shelf)
-    return None if known is None else (known, _asked(known, _text(shelf.path(EDIT)), now))
+    return None if known is None else (known, asked(shelf, known, now))
+
+
+def asked(shelf: Shelf, known: Kept, now: Sequence[str] | None = None) -> Reading:
+    """The same, where it is known already what was remembered."""
+    return _asked(known, _text(shelf.path(EDIT)), now)
 
 
 def _asked(known: Kept, text: str | None, now: Sequence[str] | None) -> Reading:

@@ -99,11 +99,7 @@ def add(folder: Path, person: Person) -> Path:
 
 def edit(folder: Path, id: str, **values: Any) -> None:
     """Changes keys of a person's file, as `tomlfile.changed` does. RecipeError where the result would be wrong."""
-    path = where((folder,), id) / f"{id}.toml"
-    load(folder, id)
-    text = tomlfile.changed(path.read_text(encoding="utf-8-sig"), values)
-    tomlfile.parsed(text, path.name, _File, "person")
-    tomlfile.replace(path, text)
+    tomlfile.edit(where((folder,), id) / f"{id}.toml", _File, "person", values)
 
 
 def remove(folder: Path, id: str) -> Path:

@@ -268,7 +268,7 @@ def new(folder: Path, topic: str, slug: str = "", **values: Any) -> Path:
     more = tomlkit.dumps({key: value for key, value in values.items() if key not in _ASKED})
     asked = {key: value for key, value in values.items() if key in _ASKED}
     text = tomlfile.changed(_NEW.format(slug=name, more=more and f"\n{more}"), {"topic": topic, **asked})
-    _checked(text, path)
+    tomlfile.parsed(text, path.name, _File, "recipe")
     if not tomlfile.create(path, text):
         raise RecipeError(
             f"There is a recipe {name} already.", f"Change {path}, or give the new one another name.", "name"
@@ -279,10 +279,7 @@ def new(folder: Path, topic: str, slug: str = "", **values: Any) -> Path:
 
 def edit(path: Path, **values: Any) -> None:
     """Changes keys of a recipe file, as `tomlfile.changed` does. RecipeError where the result would be wrong."""
-    read(path)
-    text = tomlfile.changed(path.read_text(encoding="utf-8-sig"), values)
-    _checked(text, path)
-    tomlfile.replace(path, text)
+    tomlfile.edit(path, _File, "recipe", values)
 
 
 def from_topic(folder: Path, topic: Topic) -> str:
@@ -329,10 +326,6 @@ def checked(slug: str) -> str:
             "name",
         )
     return slug
-
-
-def _checked(text: str, path: Path) -> None:
-    tomlfile.parsed(text, path.name, _File, "recipe")
 
 
 def _schema_beside(folder: Path) -> None:

@@ -70,6 +70,14 @@ def replace(path: Path, content: str | bytes) -> None:
     _draft(path, content).replace(path)
 
 
+def edit(path: Path, schema: type[BaseModel], what: str, values: Mapping[str, Any]) -> None:
+    """Changes values of a file as `changed` does. RecipeError, as in `read`, where it is wrong or would be."""
+    read(path, schema, what)
+    text = changed(_text(path, what), values)
+    parsed(text, path.name, schema, what)
+    replace(path, text)
+
+
 def changed(text: str, values: Mapping[str, Any]) -> str:
     """The text of a file with other values. Comments and order stay.
 

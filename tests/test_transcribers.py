@@ -334,8 +334,11 @@ def test_whisper_is_asked_for_languages_that_it_knows(tiny_checkpoint, monkeypat
 def double(monkeypatch):
     """A double of faster-whisper: two segments, the second in a loop over silence; a download that breaks off."""
 
+    seeds: list[int] = []
+
     class Model:
         def __init__(self, folder, **options):
+            assert seeds == [0], "the draws of a model are those of the seed when it is loaded"
             assert Path(folder).is_dir() and options["device"] == "cpu"
 
         def transcribe(self, samples, **options):
@@ -353,7 +356,7 @@ def double(monkeypatch):
             raise RuntimeError("the line went dead")
 
     for name, content in (
-        ("ctranslate2", {"set_random_seed": lambda seed: None}),
+        ("ctranslate2", {"set_random_seed": seeds.append}),
         ("faster_whisper", {"WhisperModel": Model}),
         ("faster_whisper.utils", {"download_model": download_model}),
     ):

@@ -157,16 +157,16 @@ def _quoted(lines: Sequence[str], explained: str) -> set[int]:
     A line of few letters goes with the one before it, as the rest of what was wrapped.
     """
     found: set[int] = set()
-    before = ""
+    own = False
     for number, line in enumerate(lines, start=1):
-        kind = ""
-        if _NOTE.match(line):
-            said = _unquoted(line)
-            own = fuzz.partial_ratio(said, explained) >= _OUR_NOTE if len(said) >= _FEW_LETTERS else before == "own"
-            kind = "own" if own else "quoted"
-        if kind == "quoted":
+        if not _NOTE.match(line):
+            own = False
+            continue
+        said = _unquoted(line)
+        if len(said) >= _FEW_LETTERS:
+            own = len(said) <= len(explained) and fuzz.partial_ratio(said, explained) >= _OUR_NOTE
+        if not own:
             found.add(number)
-        before = kind
     return found
 
 

@@ -26,7 +26,7 @@ class Ballots:
         self._boards = boards
         self._box: list[tuple[Ballot, asyncio.Future[Topic]]] = []
         self._counting: asyncio.Task[None] | None = None
-        self._counter = CapacityLimiter(1)
+        self._counter = CapacityLimiter(1)  # a thread of its own: however busy the pages are, votes are counted
 
     async def cast(self, ballot: Ballot) -> Topic:
         """The topic, once the ballot is stored. BoardError says why it is not."""

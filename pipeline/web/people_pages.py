@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import Request
@@ -93,7 +94,7 @@ def _person_page(
 
 def _values(person: Person) -> dict[str, Any]:
     """What their file says, by key."""
-    return {key: getattr(person, key) for key in _KNOWN} | {"services": list(person.services)}
+    return asdict(person) | {"services": list(person.services)}
 
 
 @doors.at("/team/people/{id}/preview.png", Need.COORDINATOR, rate="120/minute")

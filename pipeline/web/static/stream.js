@@ -44,10 +44,9 @@ function goesOn() {
 }
 
 function follows(event) {
-  const link = event.target.closest?.("a[href]");
-  const here = !link?.target && !link?.hasAttribute("download");
-  const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
-  if (link && here && plain && !event.defaultPrevented) goesOn();
+  const link = event.target.closest?.("a[href]:not([target], [download])");
+  const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  if (link && !elsewhere && !event.defaultPrevented) goesOn();
 }
 
 addEventListener("beforeunload", goesOn); // phones by Apple never say this, hence the other two
