@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 from pipeline import people, workspace
 from pipeline.model import Person
 from pipeline.web.store import Store
+from tests import ports
 from tests.conftest import ROOT
 
 PEOPLE = (
@@ -35,9 +35,7 @@ class Served:
         for person in PEOPLE:
             with contextlib.suppress(Exception):  # a second server on the same workspace
                 people.add(folder / "assets" / "people", person)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = ports.unused()
         self.address = f"http://127.0.0.1:{self.port}"
         self._options = options
         self._sessions: dict[tuple[str, bool], str] = {}

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines import dask
+from tests import ports
 from tests.batches import Watch, bytes_of, chunks, finish, left_behind, start, workspace
 from tests.conftest import ROOT, run_candid
 
@@ -38,9 +39,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self._port = found.getsockname()[1]
+        self._port = ports.unused()
         self.address = f"tcp://127.0.0.1:{self._port}"
         self._running: list[subprocess.Popen[bytes]] = []
 

@@ -223,8 +223,7 @@ def here(oauth, tmp_path, monkeypatch) -> Iterator[Here]:
     }  # fmt: skip
     (folder / "assets" / "clients").mkdir(parents=True)
     (folder / "assets" / "clients" / "youtube-web.json").write_text(json.dumps({"web": told}))
-    with socket.socket() as free, Google().running() as google:
-        free.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free, Google().running() as google:  # it listens from the start
         google.oauth = oauth.root
         monkeypatch.setattr(youtube, "_ROOT", google.root)
         settings = Settings(folder, port=free.getsockname()[1])

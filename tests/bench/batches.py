@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline import ffmpeg
+from tests import ports
 from tests.bench.measure import Run, run
 from tests.conftest import ROOT
 
@@ -57,10 +57,8 @@ def nothing_to_do(candid: Callable[..., Run], folder: Path) -> float:
 @contextlib.contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[str]:
     """A Dask scheduler and its workers, up and ready; its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{found.getsockname()[1]}"
-    host, _, port = address.partition(":")
+    host, port = "127.0.0.1", str(ports.unused())
+    address = f"{host}:{port}"
     worker = ["--nthreads", "1", "--nworkers", str(workers), "--memory-limit", "0", "--death-timeout", "60"]
     scratch = folder / "scratch"
     scratch.mkdir()
