@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _SEEKABLE = {"mov", "matroska", "webm"}  # others are remuxed first: MPEG-TS seeks to corrupt pictures, and says nothing
 _SECONDS_TO_READ = 600
-_VERSION = 3  # of what is found out; a new one makes every take look and listen again
+_VERSION = 4  # of what is found out; a new one makes every take look and listen again
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,27 @@ def test_word_error_rates_on_real_speech(name, media, tmp_path):
     print(f"{name}: {rate:.3f}")
     assert rate <= BARS[name]
     assert found.draft and found.engine == "pocketsphinx" and found.language == "en"
-    assert all(0 <= word.confidence <= 1 for word in found.words)
     assert _in_order(found, sound)
+
+
+@pytest.mark.slow
+@pytest.mark.real_media
+def test_the_engine_is_less_sure_of_what_it_misheard(media, tmp_path):
+    sound, hints = _heard(media / "two-cities.wav", tmp_path)
+    found = pocketsphinx.Engine().transcribe(sound, hints, lambda done: None)
+    said = set(SAID["two-cities.wav"].split())
+    right = [word.confidence for word in found.words if plain(word.text) in said]
+    wrong = [word.confidence for word in found.words if plain(word.text) not in said]
+    assert all(0 <= sure <= 1 for sure in right + wrong)
+    assert max(right) > 0.9 and np.mean(wrong) < 0.5 < np.mean(right), (wrong, right)
+
+
+@pytest.mark.slow
+@pytest.mark.real_media
+@pytest.mark.parametrize("end_ms", [38_400, 41_400, 44_800])
+def test_speech_that_ends_in_the_middle_of_a_word_is_heard(end_ms, media, tmp_path):
+    sound, _ = _heard(media / "bench-talk.mp4", tmp_path)
+    assert len(pocketsphinx.decode(sound, Span(36_864, end_ms))) >= 3
 
 
 @pytest.mark.slow

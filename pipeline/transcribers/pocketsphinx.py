@@ -27,8 +27,9 @@ _LONGEST_MS = 15_000
 _BREATH_FRAMES = 20
 _SECONDS_A_SEGMENT = 300
 # Without its second pass (fwdflat) it is faster and, on recorded clips, hears a little better; no segment may explode.
-# At most ten words may end in a frame: a seventh faster, and no less accurate.
-_SETTINGS = {"loglevel": "FATAL", "fwdflat": False, "maxhmmpf": 5000, "maxwpf": 10, "cmn": "batch"}
+# The words that may end in a frame (maxwpf) stay without a limit: with one, a stretch that ends in the middle of a word
+# finds no way to its end, and all that was said in it is lost.
+_SETTINGS = {"loglevel": "FATAL", "fwdflat": False, "maxhmmpf": 5000, "cmn": "batch"}
 
 
 # What the engine mishears must not put these into a colleague's mouth; who did say one can write it in by hand.
@@ -128,7 +129,7 @@ def decode(sound: Sound, part: Span) -> list[Word]:
     if decoder.hyp() is None:
         return []
     return [
-        _word(segment, part.start_ms, decoder.logmath.exp(segment.prob))
+        _word(segment, part.start_ms, min(1.0, segment.prob))  # a posterior; rounding takes it a little over 1
         for segment in decoder.seg()
         if segment.word[0] not in "<[+(" and not _NEVER_GUESSED.match(segment.word)
     ]
