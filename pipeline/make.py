@@ -31,6 +31,7 @@ from pipeline import (
     thumbnail,
     transcribers,
     trim,
+    unheard,
 )
 from pipeline.corrections import Obeyed
 from pipeline.edit import Sheet, Side
@@ -118,7 +119,7 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
-    decided = replace(decided, notes=(*notes, *obeyed.notes, *report.draft_note(found)))
+    decided = replace(decided, notes=(*notes, *obeyed.notes, *_unheard(obeyed)))
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
 
 
@@ -152,6 +153,12 @@ def _kept_out(order: Order, decided: Plan, found: Sequence[Found]) -> tuple[str,
     words = plan.spoken(decided.pieces, [each.transcript for each in found], decided.fps)
     opening = decided.variants[0].opening
     return spoken.notes(spoken.in_video(words, opening.frames if opening else 0, decided.fps), order.brand.keep_out)
+
+
+def _unheard(obeyed: Obeyed) -> tuple[str, ...]:
+    return unheard.notes(
+        [(each.activity.speech, as_heard) for each, as_heard in zip(obeyed.found, obeyed.heard, strict=True)]
+    )
 
 
 def _kit(order: Order, decided: Plan, variant: Variant, shelf: Shelf) -> Kit:

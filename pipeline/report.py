@@ -235,16 +235,6 @@ def _held(variant: Variant) -> int:
     return variant.closing.frames if variant.closing else 0
 
 
-def draft_note(found: Sequence[Found]) -> list[str]:
-    """What is to be said where the words are a draft."""
-    if not any(each.transcript.draft and each.transcript.words for each in found):
-        return []
-    return [
-        "The captions are a draft by the embedded engine. For real captions: "
-        "pip install 'candid[whisper]' and candid models download small"
-    ]
-
-
 def _bumper(variant: Variant) -> int:
     return variant.opening.frames if variant.opening else 0
 

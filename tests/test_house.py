@@ -21,7 +21,19 @@ from tests.conftest import ROOT
 FLOORS: list[set[str]] = [
     {"errors", "model", "progress", "colors"},
     {"wording"},
-    {"captions", "trim", "layout", "chunks", "alike", "spoken", "cascade", "templates", "scripted", "posting"},
+    {
+        "captions",
+        "trim",
+        "layout",
+        "chunks",
+        "alike",
+        "spoken",
+        "cascade",
+        "templates",
+        "scripted",
+        "posting",
+        "unheard",
+    },
     {"plan", "edit"},
     {"similar", "chapters"},
     {"board", "comments"},
@@ -42,7 +54,7 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {
     "errors", "model", "colors", "captions", "trim", "layout", "chunks", "plan", "alike", "spoken", "cascade",
-    "templates", "scripted", "edit", "chapters", "wording", "posting",
+    "templates", "scripted", "edit", "chapters", "wording", "posting", "unheard",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "pathlib", "shutil", "subprocess", "time", "random", "socket", "tempfile", "threading",
