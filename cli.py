@@ -80,21 +80,14 @@ def main(context: click.Context, workspace: Path | None) -> None:
 @click.pass_obj
 def demo(named: Path | None, force: bool, as_json: bool) -> None:
     """Makes two videos from the clip that comes with Candid, and says where to look."""
-    from pipeline import brand
-    from pipeline import people as persons
-    from pipeline import recipes as recipe_files
-    from pipeline.make import Order
-    from pipeline.shelf import Shelf
+    from pipeline import orders
     from pipeline.workspace import product_assets
 
     space, assets = talk.workspace(named), product_assets() / "demo"
-    person, recipe = persons.load(assets, "demo"), recipe_files.load(assets / "recipe.toml")
+    wanted = orders.Wanted(str(assets / "recipe.toml"), str(assets / "demo.toml"))
 
-    def order(_: tuple[str, ...]) -> tuple[Order, Shelf]:
-        clips = (assets / "demo.mp4",)
-        look = brand.for_person(brand.load(space.brand(recipe.brand)), person)
-        made = Order(space.take(clips), clips, recipe, look, person)
-        return made, Shelf(space.output / made.take)
+    def order(names: tuple[str, ...]) -> tuple[Order, Shelf]:
+        return orders.order(space, names, wanted)
 
     sys.exit(_each([(str(assets / "demo.mp4"),)], _rendering(order, force, as_json), as_json))
 

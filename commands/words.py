@@ -75,7 +75,7 @@ def check(named: Path | None, take: str, learn: bool, recipe: str, as_json: bool
     if as_json:
         _, told = _read(space, shelf, take)
         changes, problems = [asdict(each) for each in told.changes], [asdict(each) for each in told.problems]
-        talk.say_json({"take": take, "changes": changes, "problems": problems})
+        talk.say_json({"take": take, "changes": changes, "problems": problems, "up_to_date": _up_to_date(shelf, told)})
         sys.exit(1 if told.problems else 0)
     sys.exit(_checked(space, shelf, take, learn, recipe))
 
@@ -142,8 +142,14 @@ def _read(space: Workspace, shelf: Shelf, take: str) -> tuple[Kept, Reading]:
     return known, corrections.asked(shelf, known, find_out.as_they_are(space.clips_of(take), were, shelf))
 
 
+def _up_to_date(shelf: Shelf, told: Reading) -> bool:
+    from pipeline import report
+
+    return not told.changes and report.up_to_date(shelf)
+
+
 def _again(take: str) -> str:
-    return f"candid render {take}, with the options that it was made with"
+    return f"candid render {take}"
 
 
 def _as_told(line: Line) -> dict[str, Any]:
@@ -189,6 +195,8 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
         _learn(space, take, recipe, known, told)
     if told.changes:
         click.echo(f"Next: {_again(take)}")
+    elif not _up_to_date(shelf, told):
+        click.echo(f"No video shows this yet. Next: {_again(take)}")
     elif not told.problems:
         click.echo("Nothing would change.")
     return 1 if told.problems else 0

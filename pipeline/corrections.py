@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -43,7 +44,10 @@ _KEPT = TypeAdapter(Kept)
 
 @dataclass(frozen=True, slots=True)
 class Obeyed:
-    """The clips of a take with their corrected words. `heard` are the words as they were, `notes` what is not clear."""
+    """The clips of a take with their corrected words. `heard` are the words as they were, `notes` what is not clear.
+
+    `aside` is the name under which the old edit.md stays, where nothing is known that it could be understood by.
+    """
 
     found: tuple[Found, ...]
     heard: tuple[Transcript, ...]
@@ -51,6 +55,7 @@ class Obeyed:
     notes: tuple[str, ...]
     clear: bool
     text: str | None
+    aside: str = ""
 
 
 def kept(shelf: Shelf) -> Kept | None:
@@ -157,8 +162,18 @@ def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell) -> Obeyed:
     asked = _asked(known, text, [each.clip.sha256 for each in found]) if known else Reading(Edits())
     edits = replace(asked.edits, texts=_timed(asked.edits.texts, found, shelf, tell))
     corrected = tuple(replace(each, transcript=edits.corrected(each.transcript, each.clip.sha256)) for each in found)
-    notes = tuple(f"{EDIT}, line {problem.line}: {problem.says}" for problem in asked.problems)
-    return Obeyed(corrected, tuple(each.transcript for each in found), edits, notes, not asked.problems, text)
+    notes = [f"{EDIT}, line {problem.line}: {problem.says}" for problem in asked.problems]
+    aside = _unused(shelf) if text is not None and known is None else ""
+    if aside:
+        notes.append(f"{KEPT} is gone, so {EDIT} is made anew. What it said is kept in {aside}.")
+    heard = tuple(each.transcript for each in found)
+    return Obeyed(corrected, heard, edits, tuple(notes), not asked.problems, text, aside)
+
+
+def _unused(shelf: Shelf) -> str:
+    """A name for an edit.md that is set aside."""
+    names = (f"edit-before{f'-{number}' if number > 1 else ''}.md" for number in itertools.count(1))
+    return next(name for name in names if not shelf.path(name).exists())
 
 
 def write(shelf: Shelf, sheet: Sheet, obeyed: Obeyed) -> None:
@@ -178,6 +193,8 @@ def _write(shelf: Shelf, sheet: Sheet, obeyed: Obeyed) -> None:
     if not shelf.path(KEPT).exists() or shelf.path(KEPT).read_bytes() != data:
         shelf.put(KEPT, [], lambda draft: draft.write_bytes(data))
     shown = edit.written(sheet)
+    if obeyed.aside:
+        path.replace(shelf.path(obeyed.aside))
     if shown != obeyed.text or not shelf.untouched(EDIT):
         _show(shelf, shown)
 

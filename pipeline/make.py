@@ -84,7 +84,7 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
         find_out.unchanged(found)
         for store in (shelf.chunks, _drawn(shelf)):
             store.tidy()
-        return report.write(shelf, causes, order, decided, sheet, found, rendered, pictures, clock)
+        return report.write(shelf, causes, order, decided, sheet, obeyed, rendered, pictures, clock)
 
 
 def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
@@ -110,12 +110,12 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     ]
     titled = replace(order.recipe, topic=edits.title or order.recipe.topic)
     sheet = edit.sheet(order.take, titled.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
-    corrections.write(shelf, sheet, obeyed)
     if not any(piece.kept for piece in pieces):
         raise WorkspaceError(
             "All sentences are cut in edit.md, so there is no video.",
             f"Tick at least one in {shelf.path(corrections.EDIT)}.",
         )
+    corrections.write(shelf, sheet, obeyed)
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))

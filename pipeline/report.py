@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from pipeline.shelf import Shelf, fingerprint
 from pipeline.wording import clock
 
 if TYPE_CHECKING:
+    from pipeline.corrections import Obeyed
     from pipeline.edit import Sheet
     from pipeline.find_out import Found
     from pipeline.make import Order
@@ -124,13 +125,28 @@ def kept(shelf: Shelf, causes: object) -> Made | None:
     if not shelf.has(_REPORT, causes):
         return None
     report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
-    if not all(shelf.untouched(name) for name in report["files"]):
+    if not all(shelf.untouched(name) for name in report["files"] if name != _EDIT):
         return None
-    sheet = shelf.path(_EDIT)
-    if not sheet.is_file() or fingerprint(sheet.read_text(encoding="utf-8")) != report.get("edit"):
-        return None  # a dry run obeyed it and rendered nothing, or somebody took it away
+    if not _shows(report, shelf):
+        return None  # somebody changed edit.md or took it away, or a dry run obeyed it and rendered nothing
     videos = {name: shelf.path(f"{name}.mp4") for name in report["variants"]}
     return Made("kept", shelf.folder, videos, report)
+
+
+def up_to_date(shelf: Shelf) -> bool:
+    """Whether a video lies on the shelf that is made of what edit.md says."""
+    try:
+        return _shows(json.loads(shelf.path(_REPORT).read_text(encoding="utf-8")), shelf)
+    except (OSError, ValueError):
+        return False
+
+
+def _shows(report: Mapping[str, Any], shelf: Shelf) -> bool:
+    try:
+        said = fingerprint(shelf.path(_EDIT).read_bytes().decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError):
+        return False
+    return said in (report.get("edit"), report.get("unclear"))
 
 
 def write(
@@ -139,7 +155,7 @@ def write(
     order: Order,
     plan: Plan,
     sheet: Sheet,
-    found: Sequence[Found],
+    obeyed: Obeyed,
     rendered: Sequence[Rendered],
     pictures: Sequence[str],
     clock: Clock,
@@ -148,7 +164,7 @@ def write(
 
     it says that the take is finished. `pictures` are the thumbnails' names.
     """
-    report = _facts(order, plan, sheet, found, rendered, pictures, clock)
+    report = _facts(order, plan, sheet, obeyed, rendered, pictures, clock)
     report["stamps"] = {name: _seen(shelf.path(name)) for name in report["files"]}  # so that whoever reads it can tell
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
@@ -159,7 +175,7 @@ def _facts(
     order: Order,
     plan: Plan,
     sheet: Sheet,
-    found: Sequence[Found],
+    obeyed: Obeyed,
     rendered: Sequence[Rendered],
     pictures: Sequence[str],
     clock: Clock,
@@ -168,10 +184,10 @@ def _facts(
     return {
         "person": order.person.id if order.person else "",
         "recipe": order.recipe.slug,
-        "clip_seconds": _seconds(sum(each.clip.duration_ms for each in found), 1000),
+        "clip_seconds": _seconds(sum(each.clip.duration_ms for each in obeyed.found), 1000),
         "video_seconds": _seconds(plan.variants[0].frames, plan.fps),
         "pieces": _pieces(plan),
-        "words": _words(found),
+        "words": _words(obeyed.found),
         "captions": {
             "cues": len(plan.variants[0].cues),
             "violations": [asdict(violation) for violation in plan.variants[0].violations],
@@ -196,6 +212,7 @@ def _facts(
             for variant in plan.variants
         },
         "edit": fingerprint(edit.written(sheet)),
+        "unclear": "" if obeyed.clear else fingerprint(obeyed.text),  # edit.md where it stays as it is
         "title": sheet.title,
         "description": sheet.description,
         "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet, plan.variants[0])],

@@ -82,10 +82,13 @@ class Workspace:
 
         the file itself, those of a take that was handed in, or those of a take that was made here before.
         """
+        path = (Path(named).absolute(),)
+        return self.clips_of(named) or path if self.is_take(named) else path
+
+    def is_take(self, named: str) -> bool:
+        """Whether a word of the command line can mean a take: it is the path of no file."""
         path = Path(named)
-        if path.name != named or path.exists():
-            return (path.absolute(),)
-        return self.clips_of(named) or (path.absolute(),)
+        return path.name == named and not path.exists()
 
     def clips_of(self, take: str) -> tuple[Path, ...]:
         """The clips of a take that was handed in or made here before; none where there is no such take."""
@@ -126,7 +129,10 @@ class Workspace:
         name = handed_in or slug(clips[0].stem)
         places = f"take:{handed_in}" if handed_in else "\0".join(str(clip.resolve()) for clip in clips)
         mark = hashlib.sha256(places.encode("utf-8", "surrogateescape")).hexdigest()[:6]
-        return name if shelf.claim(self.output / name, places) else f"{name}-{mark}"
+        if shelf.claim(self.output / name, places):
+            return name
+        shelf.claim(self.output / f"{name}-{mark}", places)  # so that its name means these clips from now on
+        return f"{name}-{mark}"
 
 
 def find(start: Path, named: Path | None = None) -> Workspace:

@@ -26,7 +26,7 @@ from commands import words as words_commands
 from pipeline import corrections, edit, find_out, layout, limits, transcribers, trim
 from pipeline.edit import Edits, Sheet, Side, Text
 from pipeline.model import Activity, Plan, Sound, Transcript, TrimRules, Variant, Word
-from pipeline.shelf import Shelf
+from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import product_assets
 
 FPS = Fraction(30)
@@ -426,10 +426,12 @@ def _candid(space: Path, *arguments: object, say: str = ""):
 
 @pytest.fixture
 def space(tmp_path) -> Path:
-    """A workspace with one take that was looked at."""
+    """A workspace with one take whose video shows what edit.md says."""
     shelf = Shelf(tmp_path / "output" / "server")
     with shelf.mine():
         corrections.write(shelf, _sheet(draft=True), corrections.Obeyed((), (), Edits(), (), True, None))
+    shown = fingerprint(shelf.path("edit.md").read_text(encoding="utf-8"))
+    shelf.path("report.json").write_text(json.dumps({"edit": shown, "unclear": ""}))
     return tmp_path
 
 
@@ -455,6 +457,15 @@ def test_show_and_check(space):
     assert answer.exit_code == 1
     told = json.loads(answer.output)
     assert len(told["changes"]) == 1 and "Nobody says" in told["problems"][0]["says"]
+
+
+def test_check_says_that_no_video_shows_it_yet(space):
+    report = space / "output" / "server" / "report.json"
+    for told in ({"edit": "of the time before", "unclear": ""}, None):
+        report.unlink() if told is None else report.write_text(json.dumps(told))
+        said = _candid(space, "words", "check", "server")
+        assert said.exit_code == 0 and "No video shows this yet. Next: candid render server" in said.output
+        assert json.loads(_candid(space, "words", "check", "server", "--json").output)["up_to_date"] is False
 
 
 def test_check_says_that_a_clip_is_another_one_now(space):
@@ -622,3 +633,22 @@ def test_one_word_corrected_makes_one_chunk_and_what_is_unticked_is_gone(tmp_pat
     assert "That was over" not in Path(take["captions"]["srt"]).read_text(encoding="utf-8")
     assert any("Nobody says" in note for note in third["notes"])
     assert path.read_bytes() == asked, "where something is not clear, the file stays as it is"
+    assert _rendered(tmp_path)[0]["status"] == "kept"
+    # Without corrections.json nobody knows what it was that was changed.
+    asked = path.read_bytes()
+    (path.parent / "corrections.json").unlink()
+    said = _candid(tmp_path, "render", "demo", "--dry-run")
+    assert said.exit_code == 0 and "kept in edit-before.md" in said.output
+    assert (path.parent / "edit-before.md").read_bytes() == asked and "[x]" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.real_media
+def test_where_all_is_cut_that_stays_what_edit_md_asks_for(tmp_path, media):
+    assert _candid(tmp_path, "render", media / "jfk.flac", "--dry-run").exit_code == 0
+    path = tmp_path / "output" / "jfk" / "edit.md"
+    path.write_text(path.read_text(encoding="utf-8").replace("[x]", "[ ]"), encoding="utf-8")
+    asked = path.read_bytes()
+    said = _candid(tmp_path, "render", "jfk", "--dry-run")
+    assert said.exit_code == 1 and "All sentences are cut" in said.output
+    assert path.read_bytes() == asked and "is cut:" in _candid(tmp_path, "words", "check", "jfk").output

@@ -16,7 +16,10 @@ HEARD = Transcript((Word("Hello.", 1_200, 5_000), Word("There.", 6_000, 9_100)),
 def test_speech_of_which_no_word_was_understood_is_told_with_its_times():
     draft, missed = unheard.notes([(SPEECH, HEARD)])
     assert "a draft by the embedded engine" in draft
-    assert missed.startswith("Somebody seems to speak at 0:20 to 0:40, and no word was understood") and "pip install" in missed
+    assert (
+        missed.startswith("Somebody seems to speak at 0:20 to 0:40, and no word was understood")
+        and "pip install" in missed
+    )
 
 
 def test_of_several_clips_it_is_said_which():
