@@ -71,9 +71,12 @@ class Shelf:
         return self.untouched(name) and self._recorded(name)["causes"] == fingerprint(causes)
 
     def untouched(self, name: str) -> bool:
-        """Whether the file `name` lies here as it was written."""
+        """Whether the file `name` lies here as it was written; a copy counts where its content was noted."""
+        record = self._recorded(name)
         with contextlib.suppress(OSError):
-            return bool(self._recorded(name).get("stamp") == _stamp(self.path(name)))
+            if record.get("stamp") == _stamp(self.path(name)):
+                return True
+            return bool(record.get("sha256")) and _sha256(self.path(name)) == record["sha256"]
         return False
 
     def keep(self, name: str, causes: object, make: Callable[[Path], object]) -> bool:
@@ -96,8 +99,9 @@ class Shelf:
                 missing_ok=True
             )  # killed in between, it must not pass for a file corrected by hand
             draft.replace(self.path(name))
+            content = _sha256(self.path(name)) if about else ""
             record = {"causes": fingerprint(causes), "stamp": _stamp(self.path(name)), "about": about}
-            _write(self._record(name), json.dumps(record), self.work)
+            _write(self._record(name), json.dumps(record | {"sha256": content}), self.work)
 
     def value(self, name: str, causes: object, kind: type[T], find: Callable[[], T], about: str = "") -> T:
         """A value kept as readable JSON: read if it is there, else found and written."""
@@ -278,6 +282,10 @@ def explained(folder: Path) -> Iterator[None]:
 def _stamp(path: Path) -> list[int]:
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _first_line(fault: Exception) -> str:

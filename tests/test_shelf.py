@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -74,6 +75,15 @@ def test_words_corrected_by_hand_win_until_the_file_is_deleted(shelf):
     assert shelf.by_hand("words.json", "clip a", Transcript) == corrected
     path.unlink()
     assert shelf.by_hand("words.json", "clip a", Transcript) is None
+
+
+def test_a_copy_of_a_folder_was_not_corrected_by_hand(shelf, tmp_path):
+    words = Transcript((Word("wrecked", 0, 10),))
+    shelf.value("words.json", 1, Transcript, lambda: words, about="clip a")
+    shutil.copytree(shelf.folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = Shelf(tmp_path / "copy")
+    assert copy.by_hand("words.json", "clip a", Transcript) is None
+    assert copy.value("words.json", 1, Transcript, lambda: pytest.fail("it is there")) == words
 
 
 def test_words_spoilt_by_hand_are_answered_with_the_cure(shelf):
