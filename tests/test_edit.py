@@ -622,3 +622,116 @@ def test_one_word_corrected_makes_one_chunk_and_what_is_unticked_is_gone(tmp_pat
     assert "That was over" not in Path(take["captions"]["srt"]).read_text(encoding="utf-8")
     assert any("Nobody says" in note for note in third["notes"])
     assert path.read_bytes() == asked, "where something is not clear, the file stays as it is"
+
+
+# --- what reviewers found ---------------------------------------------------------------------------------------------
+
+spoken_over = st.lists(
+    st.tuples(st.sampled_from(["you", "can", "ask", "not", "what", "my"]), st.integers(-300, 400), st.integers(0, 500)),
+    min_size=1,
+    max_size=12,
+)
+typed = st.lists(
+    st.sampled_from(["you", "can", "ask", "not", "what", "really", "country", "do"]), min_size=1, max_size=14
+)
+
+
+def _over_each_other(found) -> tuple[Word, ...]:
+    at, words = 1000, []
+    for text, gap, length in found:
+        at = max(0, at + gap)
+        words.append(Word(text, at, at + length))
+        at += length
+    return tuple(sorted(words, key=lambda word: (word.start_ms, word.end_ms)))
+
+
+@given(spoken_over.map(_over_each_other), typed, st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 900))))
+def test_corrected_words_come_out_as_they_were_typed(heard, told, aligned):
+    """In their order, one after the other, wherever the aligner hears them."""
+    line = edit.Line(0, heard, " ".join(word.text for word in heard))
+    sheet = Sheet("take", "", "", False, ((SHA, "a.mp4"),), (line,))
+    work = edit.reading._Work(sheet, Edits(), (SHA,), set())
+    work._mend(line, edit.reading._Entry(1, "line", text=" ".join(told)))
+    for text in work.edits.texts:
+        times = [*aligned, *((0, 0) for _ in text.words)][: len(text.words)]
+        asked = edit.timed(text, [Word("", start, start + length) for start, length in times])
+        for each in (text, asked):
+            said = replace(work.edits, texts=(each,)).corrected(Transcript(heard), SHA).words
+            assert [word.text for word in said] == told
+            at = [ms for word in said for ms in (word.start_ms, word.end_ms)]
+            assert at == sorted(at)
+
+
+def test_a_word_that_the_aligner_leaves_no_room_keeps_its_place():
+    words = tuple(Word(text, n * 300, n * 300 + 300) for n, text in enumerate(["Why", "cronkite", "over", "you."]))
+    text = Text(SHA, 0, 1200, (*(Word(w, 0, 900) for w in ("can", "really", "do", "for")), words[3]), (0, 1, 2, 3))
+    heard = [Word(w, s, e) for w, s, e in [("", 0, 300), ("", 870, 950), ("", 950, 1000), ("", 1000, 1100), ("", 0, 0)]]
+    told = edit.timed(text, heard)
+    assert [word.text for word in Edits(texts=(told,)).corrected(Transcript(words), SHA).words] == [
+        "can", "really", "do", "for", "you.",
+    ]  # fmt: skip
+    assert all(word.end_ms - word.start_ms >= 40 for word in told.words)
+
+
+def test_a_word_that_was_missed_between_two_others_gets_time_of_its_own():
+    told = _read(lambda text: text.replace("It restarts", "It never restarts"))
+    (text,) = told.edits.texts
+    assert [word.text for word in text.words] == ["It", "never", "restarts", "servers."]
+    assert all(word.end_ms - word.start_ms >= 40 for word in text.words)
+    assert text.fresh == (0, 1, 2) and (text.words[3].start_ms, text.words[3].end_ms) == (5800, 6400)
+
+
+def _steps(work) -> int:
+    """How many lines of Python a piece of work takes."""
+    steps = 0
+
+    def trace(*_):
+        nonlocal steps
+        steps += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def _long_talk(sentences: int) -> tuple[Word, ...]:
+    lots = random.Random(1)
+    words = ["server", "piano", "coffee", "table", "people", "never", "morning", "network", "window", "garden"]
+    return tuple(
+        Word(lots.choice(words) + ("." if n % 10 == 9 else ""), n * 320 + n // 10 * 900, n * 320 + n // 10 * 900 + 300)
+        for n in range(sentences * 10)
+    )
+
+
+def _half_cut(text: str) -> str:
+    cut = iter(range(len(text)))
+    lines = [re.sub(r"(\d\.\d) \w+", r"\1 Kubernetes", line) for line in text.split("\n")]
+    return "\n".join(line.replace("[x]", "[ ]") if "[x]" in line and next(cut) % 2 else line for line in lines)
+
+
+def _works(words: tuple[Word, ...]):
+    """What is done with a talk: a file is read in which all is corrected and half is cut, one without times, one of
+    another take; then the sheet after it, the pieces, and what the page shows."""
+    sheet = _sheet(words)
+    strange = _words(*((word.text[::-1], 7 + word.start_ms * 2, 7 + word.end_ms * 2) for word in words))
+    text, other = edit.written(sheet), edit.written(_sheet(strange))
+    edits = edit.read(_half_cut(text), sheet, Edits()).edits
+    assert len(edits.texts) == len(words) / 10 and len(edits.rulings) == len(words) / 20
+    return [
+        lambda: edit.read(_half_cut(text), sheet, Edits()),
+        lambda: edit.read(re.sub(r"(?m)^- \[.\] [\d:.]+ ", "", text), sheet, Edits()),
+        lambda: edit.read(other, sheet, Edits()),
+        lambda: _sheet(words, edits=edits),
+        lambda: _pieces(words, edits),
+        lambda: edit.wishes(sheet, Edits(), edits),
+    ]
+
+
+def test_ten_times_the_talk_is_not_a_hundred_times_the_work():
+    few, many = ([_steps(work) for work in _works(_long_talk(sentences))] for sentences in (12, 120))
+    assert all(long < 15 * short for short, long in zip(few, many, strict=True)), (few, many)

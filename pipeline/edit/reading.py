@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from rapidfuzz import fuzz
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Indel, Levenshtein
 
 from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, notes, one_line, written
 from pipeline.model import Word, spaceless
@@ -95,18 +95,20 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     own = [entry for entry in ours.entries if entry.kind == "line"]
     matched, strangers = _matched(theirs.entries, own)
     strangers, problems = _rejoined(theirs.entries, matched, strangers, own)
-    work = _Work(sheet, edits, tuple(sha for sha, _ in sheet.clips) if now is None else tuple(now))
+    shas = tuple(sha for sha, _ in sheet.clips)
+    work = _Work(sheet, edits, shas if now is None else tuple(now), {clock(line.start_ms) for line in sheet.lines})
     work.problems += [*problems, *_strange(strangers, matched, own)]
     if matched or not strangers or not own:  # else it is the file of another take
         work.texts(theirs, ours)
     last: dict[int, int] = {}
-    found: set[int] = set()
+    found, known = set[int](), set(matched)
     for number, entry in sorted(matched.items(), key=lambda pair: pair[1].number):
-        numbers = _joined_there(number, entry.text, found | matched.keys(), own)
+        numbers = _joined_there(number, entry.text, known, own)
         was = one_line(" ".join(own[each].text for each in numbers))
         work.sentence(sheet.lines[number], [sheet.lines[each] for each in numbers], entry, was)
         last[entry.number] = numbers[-1]
         found.update(numbers)
+        known.update(numbers)
     work.pauses(theirs.entries, last)
     work.missing([number for number in range(len(sheet.lines)) if number not in found])
     return Reading(work.edits, tuple(work.changes), tuple(sorted(work.problems, key=lambda each: each.line)))
@@ -212,20 +214,35 @@ def _words_of(text: str) -> str:
 
 def _matched(theirs: Sequence[_Entry], ours: Sequence[_Entry]) -> tuple[dict[int, _Entry], list[_Entry]]:
     """Which line of the sheet each entry is: by its time first, then by its words; and what is left."""
-    free = dict(enumerate(ours))
     matched: dict[int, _Entry] = {}
     left = [entry for entry in theirs if entry.kind == "line"]
-    for test in (_same, _same_time, _same_time_elsewhere, _same_words, _like_words):
-        rest = []
-        for entry in left:
-            number = next((number for number, own in free.items() if test(entry, own)), None)
-            if number is None:
-                rest.append(entry)
-            else:
-                matched[number] = entry
-                del free[number]
-        left = rest
+    for found_in in (_same, _same_time, _same_time_elsewhere, _same_words, _like_words):
+        free = {number: own for number, own in enumerate(ours) if number not in matched}
+        found = found_in(left, free) if left and free else {}
+        matched |= found
+        taken = {entry.number for entry in found.values()}
+        left = [entry for entry in left if entry.number not in taken]
     return matched, left
+
+
+def _by(
+    key: Callable[[_Entry], Hashable | None],
+    left: Iterable[_Entry],
+    free: Mapping[int, _Entry],
+    test: Callable[[_Entry, _Entry], bool] = lambda entry, own: True,
+) -> dict[int, _Entry]:
+    """Each entry with the first line that has the same key and stands the test; a key of None is none."""
+    waiting: dict[Hashable, list[int]] = {}
+    for number, own in free.items():
+        waiting.setdefault(key(own), []).append(number)
+    found: dict[int, _Entry] = {}
+    for entry in left:
+        asked = key(entry)
+        numbers = [] if asked is None else waiting.get(asked, [])
+        place = next((place for place, number in enumerate(numbers) if test(entry, free[number])), None)
+        if place is not None:
+            found[numbers.pop(place)] = entry
+    return found
 
 
 def _rejoined(
@@ -274,25 +291,34 @@ def _closer(one: str, other: str, to: str) -> bool:
     return likeness(one, to) > likeness(other, to)
 
 
-def _same(entry: _Entry, own: _Entry) -> bool:
-    return _same_time(entry, own) and entry.text == own.text
+def _same(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int, _Entry]:
+    return _by(lambda entry: None if entry.tenths is None else (entry.clip, entry.tenths, entry.text), left, free)
 
 
-def _same_time(entry: _Entry, own: _Entry) -> bool:
-    return entry.tenths is not None and (entry.clip, entry.tenths) == (own.clip, own.tenths)
+def _same_time(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int, _Entry]:
+    return _by(lambda entry: None if entry.tenths is None else (entry.clip, entry.tenths), left, free)
 
 
-def _same_time_elsewhere(entry: _Entry, own: _Entry) -> bool:
+def _same_time_elsewhere(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int, _Entry]:
     """Moved below another clip: only with nearly its own words."""
-    return entry.tenths is not None and entry.tenths == own.tenths and _like_words(entry, own)
+    return _by(lambda entry: entry.tenths, left, free, lambda entry, own: likeness(entry.text, own.text) >= _ALIKE)
 
 
-def _same_words(entry: _Entry, own: _Entry) -> bool:
-    return bool(entry.text) and plain(entry.text) == plain(own.text)
+def _same_words(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int, _Entry]:
+    return _by(lambda entry: plain(entry.text) if entry.text else None, left, free)
 
 
-def _like_words(entry: _Entry, own: _Entry) -> bool:
-    return bool(entry.text) and likeness(entry.text, own.text) >= _ALIKE
+def _like_words(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int, _Entry]:
+    """Each entry with the line that is most like it, where one is like it at all."""
+    waiting = {number: said for number, own in free.items() if (said := plain(own.text))}
+    found: dict[int, _Entry] = {}
+    for entry in left:
+        said = plain(entry.text)
+        best = process.extractOne(said, waiting, scorer=Indel.normalized_similarity, score_cutoff=_ALIKE)
+        if said and best:
+            found[best[2]] = entry
+            del waiting[best[2]]
+    return found
 
 
 def _strange(strangers: Sequence[_Entry], matched: Mapping[int, _Entry], ours: Sequence[_Entry]) -> Iterator[Problem]:
@@ -314,6 +340,7 @@ class _Work:
     sheet: Sheet
     edits: Edits
     now: tuple[str, ...]
+    clocks: Set[str]  # at which its lines begin
     changes: list[Change] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -376,7 +403,7 @@ class _Work:
         says = ""
         if not plain(entry.text):
             says = "This sentence has no words. To cut it, take the x out of its [x]."
-        elif {clock(each.start_ms) for each in self.sheet.lines} & set(words) - set(line.text.split()):
+        elif any(word in self.clocks for word in set(words) - set(line.text.split())):
             says = "More than one line stands here. Give each sentence a line of its own again."
         elif _PAUSE_INSIDE.search(entry.text) and not _PAUSE_INSIDE.search(line.text):
             says = "A pause has a line of its own, below its sentence: move [keep] there."
@@ -463,19 +490,35 @@ def _same_words_first(words: Sequence[str], others: Sequence[str]) -> int:
 def _text(clip: str, line: Line, told: str) -> Text:
     """A corrected line: words that stay keep their times, the others share the time between them."""
     tokens, words = _tokens(told), line.words
+    stays = _staying(words, tokens)
     made: list[Word] = []
     fresh: list[int] = []
+    for number, old in [*stays.items(), (len(tokens), len(words))]:
+        new = tokens[len(made) : number]
+        if new:
+            fresh += range(len(made), number)
+            made += laid(new, *_room(words, stays.get(len(made) - 1, -1) + 1, old))
+        if old < len(words):
+            made.append(replace(words[old], confidence=1.0))
+    return Text(clip, line.start_ms, line.end_ms, _in_order(made), tuple(fresh))
+
+
+def _staying(words: Sequence[Word], tokens: Sequence[str]) -> dict[int, int]:
+    """Which tokens are words that were heard, and where.
+
+    Beside new words for which there is no room, a word gives up its time to share it with them.
+    """
     codes = Levenshtein.opcodes([clean(word.text) for word in words], tokens)
-    for same, run in groupby(codes, key=lambda each: each.tag == "equal"):
-        group = list(run)
-        first, last = group[0].src_start, group[-1].src_end
-        if same:
-            made += (replace(word, confidence=1.0) for word in words[first:last])
-        else:
-            new = tokens[group[0].dest_start : group[-1].dest_end]
-            fresh += range(len(made), len(made) + len(new))
-            made += laid(new, *_room(words, first, last))
-    return Text(clip, line.start_ms, line.end_ms, tuple(made), tuple(fresh))
+    same = (code for code in codes if code.tag == "equal")
+    stays = {code.dest_start + n: code.src_start + n for code in same for n in range(code.src_end - code.src_start)}
+    for equal, run in groupby(codes, key=lambda code: code.tag == "equal"):
+        group = [] if equal else list(run)
+        new = group[-1].dest_end - group[0].dest_start if group else 0
+        start, end = _room(words, group[0].src_start, group[-1].src_end) if new else (0, 0)
+        if end - start < new * _SHORTEST_WORD_MS:
+            stays.pop(group[0].dest_start - 1, None)
+            stays.pop(group[-1].dest_end, None)
+    return stays
 
 
 def _tokens(text: str) -> list[str]:
@@ -497,18 +540,44 @@ def _room(words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
 
 
 def timed(text: Text, aligned: Sequence[Word]) -> Text:
-    """The text with its fresh words where the aligner heard them, between the words that stay."""
+    """The text with its fresh words where the aligner heard them, between the words that stay.
+
+    Words that were heard too close together share the room that there is.
+    """
     if len(aligned) != len(text.words):
         return replace(text, fresh=())
     words, fresh = list(text.words), set(text.fresh)
-    for number in text.fresh:
-        low = max((words[n].end_ms for n in range(number)), default=text.start_ms)
-        high = min((words[n].start_ms for n in range(number, len(words)) if n not in fresh), default=text.end_ms)
-        start = min(max(aligned[number].start_ms, low), high)
-        end = min(max(aligned[number].end_ms, start), high)
-        if end - start >= _SHORTEST_WORD_MS:
-            words[number] = replace(words[number], start_ms=start, end_ms=end)
-    return replace(text, words=tuple(words), fresh=())
+    for isfresh, run in groupby(range(len(words)), key=lambda number: number in fresh):
+        if isfresh:
+            numbers = list(run)
+            low = words[numbers[0] - 1].end_ms if numbers[0] else text.start_ms
+            high = words[numbers[-1] + 1].start_ms if numbers[-1] + 1 < len(words) else text.end_ms
+            words[numbers[0] : numbers[-1] + 1] = _between([aligned[number] for number in numbers], low, high)
+    times = zip(text.words, _in_order(words), strict=True)
+    told = (replace(word, start_ms=at.start_ms, end_ms=at.end_ms) for word, at in times)
+    return replace(text, words=tuple(told), fresh=())
+
+
+def _between(words: Sequence[Word], low: int, high: int) -> list[Word]:
+    """The words moved between two times, in their order, each of them as long as a word has to be if there is room."""
+    high = max(low, high)
+    least = min(_SHORTEST_WORD_MS, (high - low) // len(words))
+    moved: list[Word] = []
+    for left, word in zip(range(len(words) - 1, -1, -1), words, strict=True):
+        latest = high - least * left
+        start = min(max(word.start_ms, low), latest - least)
+        low = min(max(word.end_ms, start + least), latest)
+        moved.append(replace(word, start_ms=start, end_ms=low))
+    return moved
+
+
+def _in_order(words: Iterable[Word]) -> tuple[Word, ...]:
+    """The words one after another, also where those that stay were heard over each other."""
+    found: list[Word] = []
+    for word in words:
+        start = max(word.start_ms, found[-1].end_ms) if found else word.start_ms
+        found.append(replace(word, start_ms=start, end_ms=max(start, word.end_ms)))
+    return tuple(found)
 
 
 def unsure(line: Line) -> Iterator[str]:
