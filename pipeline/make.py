@@ -108,7 +108,7 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
         piece for number, each in enumerate(found) for piece in _pieces(order, each, number, fps, by_hand[number])
     ]
     titled = replace(order.recipe, topic=edits.title or order.recipe.topic)
-    sheet = edit.sheet(order.take, titled.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
+    sheet = edit.sheet(order.take, order.recipe.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
     corrections.write(shelf, sheet, obeyed)
     if not any(piece.kept for piece in pieces):
         raise WorkspaceError(
@@ -141,8 +141,9 @@ def _sides(order: Order, obeyed: Obeyed, fps: Fraction) -> list[Side]:
     sides = []
     for number, (each, heard) in enumerate(zip(obeyed.found, obeyed.heard, strict=True)):
         said, frames = each.transcript, plan.grid_frames(each.clip, fps)
-        slips = trim.slips(said.words, order.recipe.trim, fps=fps, frames=frames, language=said.language)
-        unedited = _pieces(order, each, number, fps, ByHand())
+        typed = ByHand(written=obeyed.edits.by_hand(each.clip.sha256).written)
+        slips = trim.slips(said.words, order.recipe.trim, fps=fps, frames=frames, language=said.language, by_hand=typed)
+        unedited = _pieces(order, each, number, fps, typed)
         sides.append(Side(each.clip.sha256, each.clip.path.name, heard, said, slips, unedited))
     return sides
 

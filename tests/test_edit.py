@@ -735,3 +735,154 @@ def _works(words: tuple[Word, ...]):
 def test_ten_times_the_talk_is_not_a_hundred_times_the_work():
     few, many = ([_steps(work) for work in _works(_long_talk(sentences))] for sentences in (12, 120))
     assert all(long < 15 * short for short, long in zip(few, many, strict=True)), (few, many)
+
+
+LONG_TITLE = "The most creative way to destroy a server that we could ever think of"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"title: {LONG_TITLE}\ndescription: a\n\nb".replace("we could", "we\n  could"),
+        f"title: {LONG_TITLE}\n\ndescription: a\n\nb".replace("we could", "we\ncould"),
+        f"title:\n{LONG_TITLE}\ndescription: a\n\nb",
+        f"---\ntitle: {LONG_TITLE}\ndescription: a\n\nb\n---",
+        f"---\n\ntitle: {LONG_TITLE}\n---\ndescription:\na\n\nb",
+        f"title: {LONG_TITLE}\n---\n\ndescription:\na\n\nb",
+        f"description: a\n\nb\ntitle: {LONG_TITLE}\n",
+    ],
+    ids=["wrapped", "wrapped flat", "below", "front matter", "half in it", "a rule", "turned"],
+)
+def test_title_and_description_are_read_as_people_write_them(head):
+    told = _read(lambda text: text.replace("title: Servers\ndescription:", head))
+    assert told.problems == () and (told.edits.title, told.edits.description) == (LONG_TITLE, "a\n\nb")
+
+
+def test_a_line_above_the_title_hides_nothing():
+    told = _read(lambda text: "My notes\n" + text.replace("Servers", "Piano").replace("description:", "description: a"))
+    assert (told.edits.title, told.edits.description) == ("Piano", "a")
+    assert [(each.line, "Nobody says" in each.says) for each in told.problems] == [(1, True)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["title: Servers\ntitle: Two\ndescription:", "title: Servers\ndescription:\ntitle: Two", "title: A\ntitle: B\n"],
+)
+def test_a_second_title_is_asked_about(head):
+    told = _read(lambda text: text.replace("title: Servers\ndescription:", head))
+    (problem,) = told.problems
+    assert told.edits == Edits() and "A second title stands here" in problem.says and problem.line in {2, 3}
+
+
+def test_a_description_may_say_title():
+    sheet = _sheet(edits=Edits(description="The song:\ntitle: Boom\ndescription: loud\n---\nb"))
+    assert edit.read(edit.written(sheet), sheet, Edits()) == edit.Reading(Edits())
+    told = _read(lambda text: text.replace("description:", "description: The song:\ntitle: Boom\n---\nb"))
+    assert told.edits == Edits(description="The song:\ntitle: Boom\n---\nb")
+
+
+SHORT = (*SAID, *_words(("No,", 13000, 13400), ("wait.", 13400, 13900), ("We", 16000, 16200), ("stop.", 16200, 16700)))
+
+
+@pytest.mark.parametrize("mark", ["[-]", "[o]", "[~]", "[y]", "[✅]", "[☑\ufe0f]", "☐", "[-"])
+def test_a_strange_mark_in_a_tick_is_answered_as_one(mark):
+    told = _read(lambda text: text.replace("- [x] 0:13.0", f"- {mark} 0:13.0"), words=SHORT)
+    (problem,) = told.problems
+    assert told.edits == Edits() and "begins with - [x] or - [ ] and its time, 0:13.0" in problem.says
+
+
+def test_a_strange_mark_in_the_first_tick_is_no_description():
+    told = _read(
+        lambda text: "\n".join(line for line in text.replace("[x] 0:01.0", "[-] 0:01.0").split("\n") if line[:1] != ">")
+    )
+    (problem,) = told.problems
+    assert told.edits == Edits() and "0:01.0" in problem.says
+
+
+def test_a_numbered_list_is_a_list():
+    def numbered(text: str) -> str:
+        lines = text.split("\n")
+        return "\n".join(re.sub(r"^- ", f"{number}. ", line) for number, line in enumerate(lines))
+
+    assert _read(numbered, words=SHORT) == edit.Reading(Edits())
+    told = _read(lambda text: numbered(text).replace("[x] 0:13.0", "[ ] 0:13.0"), words=SHORT)
+    assert [change.says for change in told.changes] == ['0:13.0 is cut: "No, wait."']
+    assert _read(lambda text: numbered(text).replace("[x] 0:13.0 ", ""), words=SHORT) == edit.Reading(Edits())
+    numbers = _words(("3.", 0, 300), ("Oktober", 300, 900))
+    assert _read(lambda text: text.replace("0:00.0 ", ""), words=numbers) == edit.Reading(Edits())
+
+
+def test_a_file_that_was_open_while_a_correction_moved_its_line_is_understood():
+    before = edit.written(_sheet(SHORT))
+    moved = _sheet((*SHORT[:-2], *_words(("He", 16130, 16300), ("stops.", 16300, 16700))))
+    told = edit.read(before.replace("We stop.", "She stopped."), moved, Edits())
+    assert told.problems == () and [text.text for text in told.edits.texts] == ["She stopped."]
+
+
+def test_where_two_lines_could_be_meant_none_is_taken():
+    lines = _words(("Stop.", 16100, 16300), ("Wait.", 16400, 16700))
+    sheet = _sheet((*SAID, *lines))
+    text = edit.written(sheet).replace("- [x] 0:16.1 Stop.\n- [x] 0:16.4 Wait.\n", "- [x] 0:16.2 Hello\n")
+    told = edit.read(text, sheet, Edits())
+    assert told.edits == Edits() and any('Nobody says "Hello"' in problem.says for problem in told.problems)
+
+
+def test_a_line_of_another_take_cuts_nothing():
+    strange = "- [ ] 0:13.0 The quarterly numbers were a catastrophe for all of us."
+    told = _read(lambda text: text.replace("- [x] 0:13.0 No, wait.", strange), words=SHORT)
+    (problem,) = told.problems
+    assert told.edits == Edits() and "No, wait." in problem.says and "tick" in problem.says
+    told = _read(lambda text: text.replace("[x] 0:13.0 No, wait.", "[ ] 0:13.0 No, we wait."), words=SHORT)
+    assert told.problems == () and len(told.changes) == 2, "a word corrected and the tick taken away is clear"
+    told = _read(lambda text: text.replace("No, wait.", "Halt here."), words=SHORT)
+    assert told.problems == () and [text.text for text in told.edits.texts] == ["Halt here."]
+
+
+def test_a_title_of_another_take_is_not_taken_because_a_time_is_the_same():
+    strange = _words(("Quarterly", 13000, 13400), ("numbers.", 13400, 13900), ("Sad.", 20000, 21000))
+    told = edit.read(edit.written(_sheet(strange, title="Quarterly")), _sheet(SHORT), Edits())
+    assert told.edits.title is None
+
+
+def test_a_title_that_is_the_recipes_again_is_pinned_no_more():
+    tea = _read(lambda text: text.replace("Servers", "Tea")).edits
+    before = edit.written(_sheet())
+    said = Side(SHA, "aaa.mp4", Transcript(SAID), Transcript(SAID), (), ())
+    again = edit.sheet("server", "Servers", [said], tea, RULES, FPS)
+    assert again.title == "Tea" and "title: Tea" in edit.written(again)
+    assert edit.read(edit.written(again).replace("title: Tea", "title: Servers"), again, tea).edits == Edits()
+    assert edit.read(edit.written(again).replace("title: Tea", "title:"), again, tea).edits == Edits()
+    assert edit.read(before, again, tea).edits.title is None
+    assert edit.read(edit.written(again).replace("title: Tea", "title: Cake"), again, tea).edits.title == "Cake"
+
+
+def test_words_that_somebody_wrote_are_no_slips():
+    """What is corrected is announced as a text, so nothing of it is cut by a rule afterwards."""
+    sheet = _sheet(rules=replace(RULES, fillers="tight"))
+    told = edit.read(
+        edit.written(sheet).replace("We use Cooper Nettys here.", "We use um we use it here."), sheet, Edits()
+    )
+    assert told.problems == ()
+    said, by_hand = told.edits.corrected(Transcript(SAID), SHA), told.edits.by_hand(SHA)
+    rules = replace(RULES, fillers="tight")
+    assert trim.slips(said.words, rules, fps=FPS, frames=1800)
+    found = trim.slips(said.words, rules, fps=FPS, frames=1800, by_hand=trim.ByHand(written=by_hand.written))
+    assert [slip.words[0].start_ms for slip in found] == [6900], "what was only heard is looked at as before"
+    cut = trim.pieces(said.words, Activity(), rules, fps=FPS, frames=1800, clip=0, by_hand=by_hand)
+    assert not any(p.start < 84 and p.end > 30 for p in cut if not p.kept)
+
+
+def test_a_render_looks_for_slips_only_in_what_was_heard(monkeypatch):
+    from pipeline import make, plan
+
+    monkeypatch.setattr(plan, "grid_frames", lambda clip, fps: 1800)
+    edits = _read(lambda text: text.replace("We use Cooper Nettys here.", "We use it we use it here.")).edits
+    heard = Transcript(SAID, language="en")
+    said = edits.corrected(heard, SHA)
+    clip = SimpleNamespace(sha256=SHA, path=Path("a.mp4"))
+    each = SimpleNamespace(clip=clip, transcript=said, activity=Activity())
+    order = SimpleNamespace(recipe=SimpleNamespace(trim=replace(RULES, fillers="tight")))
+    obeyed = corrections.Obeyed((each,), (heard,), edits, (), True, None)
+    sides = make._sides(order, obeyed, FPS)
+    sheet = edit.sheet("server", "", sides, edits, order.recipe.trim, FPS)
+    assert [(line.text, line.ticked) for line in sheet.lines][0] == ("We use it we use it here.", True)

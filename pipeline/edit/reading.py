@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -18,7 +19,10 @@ _LETTERS_A_SECOND = 45  # nobody speaks faster
 _ALIKE = 0.8  # of the letters: the same sentence, moved and mended
 _SAID, _SAID_IN_DRAFT = 0.4, 0.25  # of the letters: less has nothing to do with what was heard
 _SHOWN = 60  # letters of a sentence, where it is told
+_SAME_LINE = 0.6  # of the letters: less, with another tick, may be a line of another take
 _FEW_WORDS = 4  # of fewer, likeness says nothing
+_SAME_PAUSE_S = 0.3  # so much longer or shorter it may have become by a correction beside it
+_NEAR_TENTHS = 5  # a corrected line may begin so much earlier or later than it did when a file was opened
 _SHORTEST_WORD_MS = 40
 _OUR_NOTE, _FEW_LETTERS = 80, 12  # percent of a line's letters that stand in our notes in that order; of fewer, chance
 
@@ -67,9 +71,50 @@ class _Entry:
 
 
 @dataclass(slots=True)
+class _Head:
+    """Title and description, as they stand above the sentences. `twice` are the lines (from 1) of second ones."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    twice: dict[int, str] = field(default_factory=dict)
+    open: str = ""
+    fenced: bool = False
+
+    def takes(self, number: int, line: str, begun: bool) -> bool:
+        """Whether a line is part of it. `begun`: sentences stand above, so that no title begins here."""
+        found = None if begun else _TITLE.fullmatch(line)
+        if found and found[1].lower() not in self.texts:
+            self.open = found[1].lower()
+            self.texts[self.open], self.places[self.open] = [found[2].strip()], number
+            return True
+        if _RULE.fullmatch(line) and (self.fenced or self.open != "description"):
+            self.fenced = not self.texts  # the lines around it, as front matter has them
+            self.open = ""
+            return True
+        described = self.open == "description" and any(self.texts["description"])
+        if found and self.open and not described:  # else it is a line of the description
+            self.twice[number] = found[1].lower()
+        elif self.open == "title" and not line.strip():
+            self.open = ""
+        elif self.open:
+            self.texts[self.open].append(line.rstrip())
+        return bool(self.open) or not line.strip()
+
+    @property
+    def title(self) -> str | None:
+        return one_line(" ".join(self.texts["title"])) if self._once("title") else None
+
+    @property
+    def description(self) -> str | None:
+        return "\n".join(self.texts["description"]).strip() if self._once("description") else None
+
+    def _once(self, kind: str) -> bool:
+        return kind in self.texts and kind not in self.twice.values()
+
+
+@dataclass(slots=True)
 class _Parsed:
-    title: str | None = None
-    description: str | None = None
+    head: _Head = field(default_factory=_Head)
     entries: list[_Entry] = field(default_factory=list)
 
 
@@ -77,12 +122,15 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TITLE = re.compile(r"\s*(title|description)\s*:(.*)", re.IGNORECASE)
 _NOTE = re.compile(r"\s*>")
 _HEADING = re.compile(r"\s*#+\s+(?:(\d+)\.)?")
-_PAUSE = re.compile(r"\s*(?:[-*+•]\s*)?\[\s*(pause|keep)\b([^\]]*)\]\s*", re.IGNORECASE)
+_RULE = re.compile(r"\s*([-*_])(?:\s*\1){2,}\s*")
+_LIST = r"\s*(?:(?:[-*+•]|\d{1,3}[.)])\s*)?"
+_CLOCK = r"(?:\d+:)?\d+:\d\d?(?:[.,]\d*)?"
+_PAUSE = re.compile(rf"{_LIST}\[\s*(pause|keep)\b([^\]]*)\]\s*", re.IGNORECASE)
 _PAUSE_INSIDE = re.compile(r"\[\s*(?:pause|keep)\b", re.IGNORECASE)
-_TICK = re.compile(r"\s*(?:[-*+•]\s*)?\[\s*([xX✓✔✗]?)\s*\](.*)")
-_TIME = re.compile(r"\s*(?:[-*+•]\s*)?(?:(\d+):)?(\d+):(\d\d)[.,](\d)\d*(?!\d)(.*)")
-_BULLET = re.compile(r"\s*[-*+•]\s+")
-_TORN = re.compile(r"\s*(?:[-*+•]\s*)?(?:\[.?\]\s+|\[?.?\]?\s*(?:\d+:)?\d+:\d\d?(?:[.,]\d*)?\s)(.*)")
+_TICK = re.compile(rf"{_LIST}\[\s*([xX✓✔✗]?)\s*\](.*)")
+_TIME = re.compile(rf"{_LIST}(?:(\d+):)?(\d+):(\d\d)[.,](\d)\d*(?!\d)(.*)")
+_BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_TORN = re.compile(rf"{_LIST}(?:(\[.?\ufe0f?\])\s+(?:({_CLOCK})\s)?|\[?.?\]?\s*({_CLOCK})\s)(.*)")
 
 
 def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None) -> Reading:
@@ -98,8 +146,9 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     shas = tuple(sha for sha, _ in sheet.clips)
     work = _Work(sheet, edits, shas if now is None else tuple(now), {clock(line.start_ms) for line in sheet.lines})
     work.problems += [*problems, *_strange(strangers, matched, own)]
-    if matched or not strangers or not own:  # else it is the file of another take
-        work.texts(theirs, ours)
+    known_words = (likeness(entry.text, own[number].text) >= _SAME_LINE for number, entry in matched.items())
+    if not strangers or not own or any(known_words):  # else it is the file of another take
+        work.texts(theirs.head, ours.head)
     last: dict[int, int] = {}
     found, known = set[int](), set(matched)
     for number, entry in sorted(matched.items(), key=lambda pair: pair[1].number):
@@ -123,33 +172,22 @@ def _parsed(text: str, explained: str) -> _Parsed:
     lines = plain.split("\n")
     quoted = _quoted(lines, explained)
     parsed, clip = _Parsed(), None
-    head: dict[str, list[str]] = {}
-    open_text = ""
+    head, begun = parsed.head, False
     for number, line in enumerate(lines, start=1):
         entry = _entry(number, line, clip)
         heading = _HEADING.match(line)
-        if heading and not heading[1] and open_text == "description":
+        if heading and not heading[1] and head.open == "description":
             heading = None  # one of the description's own
-        note = _NOTE.match(line) and not (number in quoted and open_text == "description")
+        note = _NOTE.match(line) and not (number in quoted and head.open == "description")
         if heading or entry is not None or note:
-            open_text = ""
+            head.open = ""
         if heading:
             clip = int(heading[1]) - 1 if heading[1] else clip
         elif entry is not None:
             parsed.entries.append(entry)
-        elif not parsed.entries and (found := _TITLE.fullmatch(line)):
-            open_text = found[1].lower()
-            head[open_text] = [found[2].strip()]
-        elif note:
-            continue
-        elif open_text == "description":
-            head[open_text].append(line.rstrip())
-        elif line.strip():
+            begun = True
+        elif not note and not head.takes(number, line, begun):
             _on(parsed, number, line, clip)
-    if "title" in head:
-        parsed.title = one_line(head["title"][0])
-    if "description" in head:
-        parsed.description = "\n".join(head["description"]).strip()
     return parsed
 
 
@@ -177,26 +215,31 @@ def _unquoted(text: str) -> str:
 
 
 def _entry(number: int, line: str, clip: int | None) -> _Entry | None:
-    """The line, if it has a tick, a time, or is a pause."""
+    """The line, if it has a tick, a time, or is a pause; also with a strange mark in its tick."""
     if pause := _PAUSE.fullmatch(line):
         return _Entry(number, pause[1].lower(), clip, text=pause[2].strip())
     tick = _TICK.fullmatch(line)
     rest = tick[2] if tick else line
     time = _TIME.fullmatch(rest)
     if tick is None and time is None:
-        return None
-    tenths = None if time is None else int(time[1] or 0) * 36000 + int(time[2]) * 600 + int(time[3]) * 10 + int(time[4])
+        torn = _TORN.fullmatch(line)
+        return _untimed(number, clip, line) if torn and torn[1] and torn[2] else None
     ticked = None if tick is None else bool(tick[1])
     if time:
-        return _Entry(number, "line", clip, ticked, tenths, _words_of(time[5]))
-    return _Entry(number, "line", clip, ticked, tenths, *_untorn(rest))
+        return _Entry(number, "line", clip, ticked, _tenths(time), _words_of(time[5]))
+    return replace(_untimed(number, clip, f"- {rest}"), tick=ticked)  # a number behind a tick is a word
 
 
-def _untorn(text: str) -> tuple[str, bool]:
-    """The words of a line without what is left of its tick and time, and whether there is any."""
+def _tenths(time: re.Match[str]) -> int:
+    return int(time[1] or 0) * 36000 + int(time[2]) * 600 + int(time[3]) * 10 + int(time[4])
+
+
+def _untimed(number: int, clip: int | None, text: str) -> _Entry:
+    """A line without a time of its own: its words without what is left of its tick and time, if there is any."""
     if torn := _TORN.fullmatch(text):
-        return _words_of(torn[1]), True
-    return _words_of(_BULLET.sub("", text, count=1)), False
+        time = _TIME.fullmatch(torn[2] or torn[3] or "")
+        return _Entry(number, "line", clip, None, _tenths(time) if time else None, _words_of(torn[4]), torn=True)
+    return _Entry(number, "line", clip, text=_words_of(_BULLET.sub("", text, count=1)))
 
 
 def _on(parsed: _Parsed, number: int, line: str, clip: int | None) -> None:
@@ -205,7 +248,7 @@ def _on(parsed: _Parsed, number: int, line: str, clip: int | None) -> None:
     if line[:1].isspace() and last is not None and last.kind == "line":
         parsed.entries[-1] = replace(last, text=one_line(f"{last.text} {_words_of(line)}"))
     else:
-        parsed.entries.append(_Entry(number, "line", clip, None, None, *_untorn(line)))
+        parsed.entries.append(_untimed(number, clip, line))
 
 
 def _words_of(text: str) -> str:
@@ -213,10 +256,13 @@ def _words_of(text: str) -> str:
 
 
 def _matched(theirs: Sequence[_Entry], ours: Sequence[_Entry]) -> tuple[dict[int, _Entry], list[_Entry]]:
-    """Which line of the sheet each entry is: by its time first, then by its words; and what is left."""
+    """Which line of the sheet each entry is: by its time first, then by its words, then by about its time.
+
+    Also returns what is left.
+    """
     matched: dict[int, _Entry] = {}
     left = [entry for entry in theirs if entry.kind == "line"]
-    for found_in in (_same, _same_time, _same_time_elsewhere, _same_words, _like_words):
+    for found_in in (_same, _same_time, _same_time_elsewhere, _same_words, _like_words, _near_time):
         free = {number: own for number, own in enumerate(ours) if number not in matched}
         found = found_in(left, free) if left and free else {}
         matched |= found
@@ -321,6 +367,21 @@ def _like_words(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int,
     return found
 
 
+def _near_time(left: Sequence[_Entry], free: Mapping[int, _Entry]) -> dict[int, _Entry]:
+    """Each entry with the only line that begins about then, where no other entry could be that one.
+
+    A correction can move the time of its line, and whoever has the file open still has the one from before.
+    """
+    waiting = sorted((own.clip or 0, own.tenths, number) for number, own in free.items() if own.tenths is not None)
+    found: dict[int, list[_Entry]] = {}
+    for entry, tenths in ((entry, entry.tenths) for entry in left if entry.tenths is not None):
+        first = bisect_left(waiting, (entry.clip or 0, tenths - _NEAR_TENTHS, 0))
+        last = bisect_left(waiting, (entry.clip or 0, tenths + _NEAR_TENTHS + 1, 0))
+        if last - first == 1:
+            found.setdefault(waiting[first][2], []).append(entry)
+    return {number: entries[0] for number, entries in found.items() if len(entries) == 1}
+
+
 def _strange(strangers: Sequence[_Entry], matched: Mapping[int, _Entry], ours: Sequence[_Entry]) -> Iterator[Problem]:
     taken = {(ours[number].clip, ours[number].tenths): entry.number for number, entry in matched.items()}
     for entry in strangers:
@@ -344,16 +405,23 @@ class _Work:
     changes: list[Change] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def texts(self, theirs: _Parsed, ours: _Parsed) -> None:
+    def texts(self, theirs: _Head, ours: _Head) -> None:
+        for number, kind in theirs.twice.items():
+            says = (
+                f"A second {kind} stands here, so the {kind} stays as it was. Take away the one that you do not mean."
+            )
+            self.problems.append(Problem(number, says))
         if theirs.title is not None and theirs.title != ours.title:
-            self.edits = replace(self.edits, title=theirs.title or None)
-            self.changes.append(Change(1, f'the title: "{theirs.title}"' if theirs.title else "the recipe's title"))
+            own = "" if theirs.title == clean(self.sheet.usual) else theirs.title
+            told = f'the title: "{theirs.title}"' if theirs.title else "the recipe's title"
+            self.edits = replace(self.edits, title=own or None)
+            self.changes.append(Change(theirs.places["title"], told))
         if theirs.description is not None and theirs.description != ours.description:
             self.edits = replace(self.edits, description=theirs.description or None)
             told = (
                 f'the description: "{_short(theirs.description)}"' if theirs.description else "the recipe's description"
             )
-            self.changes.append(Change(2, told))
+            self.changes.append(Change(theirs.places["description"], told))
 
     def sentence(self, line: Line, lines: Sequence[Line], entry: _Entry, was: str) -> None:
         """`line` is the one that was matched, `lines` are all that stand in the entry; `was` is their text."""
@@ -364,6 +432,11 @@ class _Work:
         ticked = entry.tick is not None and entry.tick != line.ticked
         mended = entry.text != was
         if (ticked or mended) and self._gone(line, entry):
+            return
+        if ticked and mended and plain(entry.text) and likeness(entry.text, was) < _SAME_LINE:
+            says = f'What is said at {clock(line.start_ms)} is "{_short(was)}". Here both the words and the tick are'
+            says += " others, so the sentence stays as it was. Change one of the two, make the video, then the other."
+            self.problems.append(Problem(entry.number, says))
             return
         for each in lines if ticked else ():
             self._tick(each, entry)
@@ -458,7 +531,7 @@ class _Work:
 
 def _other_length(told: str, pause_ms: int) -> bool:
     seconds = re.search(r"\d+(?:[.,]\d+)?", told)
-    return seconds is not None and seconds[0].replace(",", ".") != f"{pause_ms / 1000:.1f}"
+    return seconds is not None and abs(float(seconds[0].replace(",", ".")) - pause_ms / 1000) > _SAME_PAUSE_S
 
 
 def _short(text: str) -> str:

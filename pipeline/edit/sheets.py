@@ -167,7 +167,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that edit.md shows of a take. `clips` are the sha256 and the name of each."""
+    """All that edit.md shows of a take. `clips` are the sha256 and the name of each.
+
+    `usual` is the title where nobody decides one.
+    """
 
     take: str
     title: str
@@ -175,6 +178,7 @@ class Sheet:
     draft: bool
     clips: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
+    usual: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +197,11 @@ class Side:
 
 
 def sheet(take: str, title: str, sides: Sequence[Side], edits: Edits, rules: TrimRules, fps: Fraction) -> Sheet:
-    """The sheet of a take."""
+    """The sheet of a take. `title` is the recipe's, which holds where nobody decided another one."""
     return Sheet(
         take=take,
-        title=title,
+        title=edits.title or title,
+        usual=title,
         description=edits.description or "",
         draft=any(side.said.draft and side.said.words for side in sides),
         clips=tuple((side.sha256, side.name) for side in sides),
