@@ -23,9 +23,10 @@ from pydantic import TypeAdapter
 
 import cli
 from commands import words as words_commands
-from pipeline import corrections, edit, find_out, layout, limits, transcribers, trim
+from pipeline import captions, corrections, edit, find_out, layout, limits, transcribers, trim
 from pipeline.edit import Edits, Sheet, Side, Text
-from pipeline.model import Activity, Plan, Sound, Transcript, TrimRules, Variant, Word
+from pipeline.errors import WorkspaceError
+from pipeline.model import Activity, Cue, CueWord, Plan, Sound, Transcript, TrimRules, Variant, Word
 from pipeline.shelf import Shelf
 from pipeline.workspace import product_assets
 
@@ -885,4 +886,100 @@ def test_a_render_looks_for_slips_only_in_what_was_heard(monkeypatch):
     obeyed = corrections.Obeyed((each,), (heard,), edits, (), True, None)
     sides = make._sides(order, obeyed, FPS)
     sheet = edit.sheet("server", "", sides, edits, order.recipe.trim, FPS)
-    assert [(line.text, line.ticked) for line in sheet.lines][0] == ("We use it we use it here.", True)
+    assert next((line.text, line.ticked) for line in sheet.lines) == ("We use it we use it here.", True)
+
+
+def _written_by_a_render(space: Path, change) -> None:
+    """As a render leaves it that obeyed a change."""
+    shelf, sheet = Shelf(space / "output" / "server"), _sheet(draft=True)
+    edits = edit.read(change(edit.written(sheet)), sheet, Edits()).edits
+    with shelf.mine():
+        text = shelf.path("edit.md").read_text(encoding="utf-8")
+        corrections.write(shelf, _sheet(draft=True, edits=edits), corrections.Obeyed((), (), edits, (), True, text))
+
+
+@pytest.mark.parametrize("vocabulary", ["", '"kubernetes"'])
+def test_names_are_learned_after_the_render_too(space, vocabulary):
+    (space / "recipes").mkdir()
+    recipe = space / "recipes" / "boom.toml"
+    recipe.write_text(f'topic = "Boom"\nvocabulary = [{vocabulary}]\n')
+    _written_by_a_render(space, lambda text: text.replace("We use Cooper Nettys", "What Kubernetes use"))
+    said = _candid(space, "words", "check", "server", "--learn", "-r", "boom", say="y\n")
+    assert said.exit_code == 0 and "'What'" not in said.output, "what begins a sentence and is English is no name"
+    assert ("Should boom know 'Kubernetes'?" in said.output) == (not vocabulary)
+    assert recipe.read_text().lower().count("kubernetes") == 1
+
+
+def test_only_names_are_asked_about():
+    told = _read(
+        lambda text: text.replace(
+            "We use Cooper Nettys here.", "Ask what Jordan's cluster costs, I'm sure. Use k8s here."
+        )
+    )
+    names = edit.learned(
+        told.changes, _sheet().lines, {"ask", "what", "jordan's", "cluster", "costs", "i'm", "sure"}.__contains__
+    )
+    assert names == ("Jordan's", "k8s")
+
+
+def test_a_folder_in_the_place_of_edit_md_is_answered_in_words(space):
+    path = space / "output" / "server" / "edit.md"
+    path.unlink()
+    path.mkdir()
+    said = _candid(space, "words", "check", "server")
+    assert said.exit_code == 1 and "is a folder" in said.output and "foresee" not in said.output
+
+
+def test_a_file_that_may_not_be_read_is_answered_in_words(space, monkeypatch):
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == "edit.md":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setenv("VISUAL", "true")
+    for asked in ("check", "edit"):
+        said = _candid(space, "words", asked, "server")
+        assert said.exit_code == 1 and "edit.md cannot be read: Permission denied" in said.output
+    shelf = Shelf(space / "output" / "server")
+    with pytest.raises(WorkspaceError, match="cannot be read"), shelf.mine():
+        corrections.obeyed((), shelf, lambda *_: None)
+
+
+def test_nothing_in_edit_md_plays_with_the_terminal(space):
+    _change(space, "title: Servers", "title: a\x1b]0;pwned\x07b\N{RIGHT-TO-LEFT OVERRIDE}")
+    _change(space, "It restarts", "It\x1b[2J restarts all")
+    _change(space, "the <!--", "\x1b[31mthe <!--")
+    for asked in (["check", "server"], ["show", "server"]):
+        said = _candid(space, "words", *asked).output
+        assert not [char for char in said if not char.isprintable() and char != "\n"]
+    assert 'the title: "a]0;pwnedb' in _candid(space, "words", "check", "server").output
+
+
+def test_a_cut_list_counts_in_words(space, monkeypatch):
+    from pipeline.model import Piece
+
+    monkeypatch.setattr("pipeline.cutlist.write", lambda *_: None)
+    shown = Variant("landscape", layout.FORMATS["landscape"], False, (), (), None, None, 0, 0.0, ())
+    plan = Plan(FPS, (), (Piece(0, 0, 30, True, "speech"),), (shown,), "blur", "Servers")
+    (space / "output" / "server" / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(plan))
+    assert "cut.otio: 1 piece, 0 captions as markers" in _candid(space, "words", "export", "server", "cut.otio").output
+
+
+@pytest.mark.parametrize(
+    ("text", "srt", "vtt"),
+    [
+        (r"{\an8}<i>x</i>", r"｛\an8｝‹i›x‹/i›", r"｛\an8｝&lt;i&gt;x&lt;/i&gt;"),
+        ("a < b and c > d", "a ‹ b and c › d", "a &lt; b and c &gt; d"),
+        ("x --> y", "x --› y", "x --&gt; y"),
+        (r"C:\New", "C:\\\N{WORD JOINER}New", r"C:\New"),
+        ("it -> there <3", "it -> there ‹3", "it -&gt; there &lt;3"),
+        ("plain, “quoted” & so on", "plain, “quoted” & so on", "plain, “quoted” &amp; so on"),
+    ],
+)
+def test_what_somebody_types_is_only_text_beside_the_video(text, srt, vtt):
+    cue = Cue(0, 30, ((CueWord(text, 0, 30),),))
+    assert captions.srt([cue], FPS).splitlines()[2] == srt
+    assert captions.vtt([cue], FPS, "").splitlines()[5] == vtt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from itertools import groupby
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel, Levenshtein
 
-from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, notes, one_line, written
+from pipeline.edit.sheets import MARK, Edits, Line, Sheet, Text, clean, clock, doubtful, ends, notes, one_line, written
 from pipeline.model import Word, spaceless
 from pipeline.wording import laid, likeness, plain
 
@@ -130,6 +131,7 @@ _PAUSE_INSIDE = re.compile(r"\[\s*(?:pause|keep)\b", re.IGNORECASE)
 _TICK = re.compile(rf"{_LIST}\[\s*([xX✓✔✗]?)\s*\](.*)")
 _TIME = re.compile(rf"{_LIST}(?:(\d+):)?(\d+):(\d\d)[.,](\d)\d*(?!\d)(.*)")
 _BULLET = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_I = re.compile(r"I(?![^\W_])")  # and I'm, I'll: no names
 _TORN = re.compile(rf"{_LIST}(?:(\[.?\ufe0f?\])\s+(?:({_CLOCK})\s)?|\[?.?\]?\s*({_CLOCK})\s)(.*)")
 
 
@@ -168,8 +170,8 @@ def _parsed(text: str, explained: str) -> _Parsed:
 
     `explained` is what our own notes say.
     """
-    plain = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")))
-    lines = plain.split("\n")
+    whole = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
+    lines = _controlled(_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), whole)).split("\n")
     quoted = _quoted(lines, explained)
     parsed, clip = _Parsed(), None
     head, begun = parsed.head, False
@@ -189,6 +191,11 @@ def _parsed(text: str, explained: str) -> _Parsed:
         elif not note and not head.takes(number, line, begun):
             _on(parsed, number, line, clip)
     return parsed
+
+
+def _controlled(text: str) -> str:
+    """A text without control characters, which would speak to whatever shows it."""
+    return "".join(char for char in text if char.isspace() or unicodedata.category(char) != "Cc")
 
 
 def _quoted(lines: Sequence[str], explained: str) -> set[int]:
@@ -658,20 +665,31 @@ def unsure(line: Line) -> Iterator[str]:
     return (clean(word.text) for word in line.words if doubtful(word))
 
 
-def learned(changes: Iterable[Change], lines: Iterable[Line]) -> tuple[str, ...]:
-    """Names that corrections brought: words that were not heard before, and capitalized words inside a sentence."""
+def learned(
+    changes: Iterable[Change], lines: Sequence[Line], common: Callable[[str], bool] = lambda word: False
+) -> tuple[str, ...]:
+    """Names that corrections brought, those of `changes` and those that the lines hold already.
+
+    A name is capitalized where no sentence begins, or was never heard and is no `common` word.
+    """
     heard = {plain(word) for line in lines for word in line.heard.split()}
-    found: dict[str, None] = {}
-    for change in changes:
-        before = set(map(_bare, change.before.split()))
-        for number, token in enumerate(change.after.split()):
-            word = _bare(token)
-            if len(word) < 2 or word in before or not any(c.isalpha() for c in word):
-                continue
-            capital = number > 0 and word[0].isupper()
-            if capital or plain(word) not in heard:
-                found[word] = None
-    return tuple(found)
+    kept = ((line.heard, line.text) for line in lines if line.heard != line.text)
+    found: dict[str, str] = {}
+    for before, after in [*((change.before, change.after) for change in changes), *kept]:
+        for word in _names(after.split(), {_bare(token) for token in before.split()}, heard, common):
+            found.setdefault(plain(word), word)
+    return tuple(found.values())
+
+
+def _names(tokens: Sequence[str], before: Set[str], heard: Set[str], common: Callable[[str], bool]) -> Iterator[str]:
+    for number, token in enumerate(tokens):
+        word = _bare(token)
+        if len(word) < 2 or word in before or not any(c.isalpha() for c in word):
+            continue
+        inside = number > 0 and not ends(tokens[number - 1])
+        capital = inside and word[0].isupper() and not _I.match(word)
+        if capital or (plain(word) not in heard and not common(word.lower())):
+            yield word
 
 
 def _bare(token: str) -> str:

@@ -284,12 +284,13 @@ def _stretches(words: Sequence[Word], view: _View) -> Iterator[tuple[Word, ...]]
         last = number == len(words)
         pause = 0 if last else words[number].start_ms - word.end_ms
         other = not last and keys[number] != keys[number - 1]
-        if last or other or pause > _long(view.rules) or _ends(word.text) or number - start >= _LONGEST_LINE:
+        if last or other or pause > _long(view.rules) or ends(word.text) or number - start >= _LONGEST_LINE:
             yield tuple(words[start:number])
             start = number
 
 
-def _ends(text: str) -> bool:
+def ends(text: str) -> bool:
+    """Whether a sentence ends with this word."""
     return bool(_ENDS.search(text)) and text.lower() not in _ABBREVIATED
 
 
