@@ -118,6 +118,7 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
+    notes = (*notes, *edits.over(order.recipe.topic))
     decided = replace(decided, notes=(*notes, *obeyed.notes, *report.draft_note(found)))
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
 

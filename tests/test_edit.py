@@ -983,3 +983,10 @@ def test_what_somebody_types_is_only_text_beside_the_video(text, srt, vtt):
     cue = Cue(0, 30, ((CueWord(text, 0, 30),),))
     assert captions.srt([cue], FPS).splitlines()[2] == srt
     assert captions.vtt([cue], FPS, "").splitlines()[5] == vtt
+
+
+def test_a_title_that_is_given_besides_the_one_in_edit_md_is_told():
+    tea = _read(lambda text: text.replace("Servers", "Tea")).edits
+    assert list(tea.over("Servers")) == list(tea.over("Tea")) == list(Edits().over("Quake")) == []
+    (note,) = tea.over("Quake")
+    assert '"Tea"' in note and '"Quake"' in note and "empty the line title:" in note

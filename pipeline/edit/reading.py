@@ -421,7 +421,7 @@ class _Work:
         if theirs.title is not None and theirs.title != ours.title:
             own = "" if theirs.title == clean(self.sheet.usual) else theirs.title
             told = f'the title: "{theirs.title}"' if theirs.title else "the recipe's title"
-            self.edits = replace(self.edits, title=own or None)
+            self.edits = replace(self.edits, title=own or None, instead=self.sheet.usual if own else None)
             self.changes.append(Change(theirs.places["title"], told))
         if theirs.description is not None and theirs.description != ours.description:
             self.edits = replace(self.edits, description=theirs.description or None)

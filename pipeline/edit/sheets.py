@@ -52,12 +52,22 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """All that was decided by hand about a take. None leaves a text to the recipe."""
+    """All that was decided by hand about a take. None leaves a text to the recipe.
+
+    `instead` is the title that there was when somebody decided another one.
+    """
 
     title: str | None = None
     description: str | None = None
     rulings: tuple[Ruling, ...] = ()
     texts: tuple[Text, ...] = ()
+    instead: str | None = None
+
+    def over(self, title: str) -> Iterator[str]:
+        """What is to be told where this is the title besides edit.md now, and another one than it stood above."""
+        if self.title is not None and self.instead is not None and title not in {self.instead, self.title}:
+            says = f'The title is "{self.title}", which stands in edit.md, and not "{title}".'
+            yield f"{says} For that one, empty the line title: in edit.md."
 
     def by_hand(self, clip: str) -> ByHand:
         """The stretches of one clip, for trimming."""
