@@ -990,3 +990,11 @@ def test_a_title_that_is_given_besides_the_one_in_edit_md_is_told():
     assert list(tea.over("Servers")) == list(tea.over("Tea")) == list(Edits().over("Quake")) == []
     (note,) = tea.over("Quake")
     assert '"Tea"' in note and '"Quake"' in note and "empty the line title:" in note
+
+
+def test_a_description_may_look_like_sentences():
+    described = "a\n[ ] 0:05.0 It restarts servers.\n[1] 0:30 Intro\n- [x] done\n## 2. x\n[keep]\n> b\n---\ntitle: c"
+    sheet = _sheet(edits=Edits(description=described))
+    assert edit.read(edit.written(sheet), sheet, Edits()) == edit.Reading(Edits())
+    told = edit.read(edit.written(sheet).replace("[x] 0:05.0", "[ ] 0:05.0"), sheet, Edits())
+    assert told.problems == () and [change.says for change in told.changes] == ['0:05.0 is cut: "It restarts servers."']

@@ -141,7 +141,8 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     `now` are the sha256 of the take's clips as they are; None: those of the sheet.
     """
     explained = _unquoted("\n".join(notes(sheet)))
-    theirs, ours = _parsed(text, explained), _parsed(written(sheet), explained)
+    described = set(map(str.rstrip, sheet.description.split("\n")))
+    theirs, ours = _parsed(text, explained, described), _parsed(written(sheet), explained, described)
     own = [entry for entry in ours.entries if entry.kind == "line"]
     matched, strangers = _matched(theirs.entries, own)
     strangers, problems = _rejoined(theirs.entries, matched, strangers, own)
@@ -165,10 +166,11 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     return Reading(work.edits, tuple(work.changes), tuple(sorted(work.problems, key=lambda each: each.line)))
 
 
-def _parsed(text: str, explained: str) -> _Parsed:
+def _parsed(text: str, explained: str, described: Set[str]) -> _Parsed:
     """What a text says. Lines that begin with ">" are notes and passed over, but for those of the description.
 
-    `explained` is what our own notes say.
+    `explained` is what our own notes say, `described` are the lines of the description that was there: none of them is
+    a sentence, whatever it looks like.
     """
     whole = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     lines = _controlled(_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), whole)).split("\n")
@@ -176,6 +178,8 @@ def _parsed(text: str, explained: str) -> _Parsed:
     parsed, clip = _Parsed(), None
     head, begun = parsed.head, False
     for number, line in enumerate(lines, start=1):
+        if head.open == "description" and line.rstrip() in described and head.takes(number, line, begun):
+            continue
         entry = _entry(number, line, clip)
         heading = _HEADING.match(line)
         if heading and not heading[1] and head.open == "description":
