@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,4 +83,5 @@ def say_error(fault: CandidError, before: str = "") -> None:
 
 def plain(text: str, allowed: str = "") -> str:
     """Text that cannot play with the terminal: what services and other people wrote may want to."""
-    return "".join(char if char.isprintable() or char in f"\u200d\u200e\u200f{allowed}" else "?" for char in text)
+    allowed += "\u200c\u200d\u200e\u200f"  # joiners and directions, which scripts need; spaces of all widths are none
+    return "".join(c if c.isprintable() or c in allowed or unicodedata.category(c) == "Zs" else "?" for c in text)

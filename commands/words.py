@@ -40,7 +40,7 @@ def show(named: Path | None, take: str, as_json: bool) -> None:
         lines = [_as_told(line) for line in known.sheet.lines]
         talk.say_json({"take": take, "file": shelf.path(corrections.EDIT), **told, "lines": lines})
         return
-    click.echo(edit.written(known.sheet), nl=False)
+    click.echo(talk.plain(edit.written(known.sheet), "\n"), nl=False)
 
 
 @words.command(name="edit")
@@ -99,7 +99,8 @@ def export(named: Path | None, take: str, file: Path) -> None:
     except (OSError, ValidationError) as fault:
         raise _unseen(take) from fault
     cutlist.write(plan, take, file)
-    click.echo(f"{file}: {len(plan.kept)} pieces, {len(plan.variants[0].cues)} captions as markers")
+    pieces, captions = _counted(len(plan.kept), "piece"), _counted(len(plan.variants[0].cues), "caption")
+    click.echo(f"{file}: {pieces}, {captions} as markers")
     _, told = _read(space, shelf, take)
     if told.changes:
         click.echo(f"What changed in edit.md is not in it yet. Make the take again first: {_again(take)}", err=True)
@@ -148,6 +149,10 @@ def _up_to_date(shelf: Shelf, told: Reading) -> bool:
     return not told.changes and report.up_to_date(shelf)
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _again(take: str) -> str:
     return f"candid render {take}"
 
@@ -188,9 +193,9 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
     if known.sheet.draft:
         click.echo("The words are a draft by the embedded engine.")
     for change in told.changes:
-        click.echo(f"line {change.line}: {change.says}")
+        click.echo(f"line {change.line}: {talk.plain(change.says)}")
     for problem in told.problems:
-        click.echo(click.style(f"line {problem.line}: ", fg="yellow") + problem.says, err=True)
+        click.echo(click.style(f"line {problem.line}: ", fg="yellow") + talk.plain(problem.says), err=True)
     if learn:
         _learn(space, take, recipe, known, told)
     if told.changes:
@@ -204,14 +209,15 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
 
 def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading) -> None:
     """Puts corrected names into the recipe, those that the person says yes to."""
-    from pipeline import edit, recipes, takes
+    from pipeline import edit, orders, recipes, takes
+    from pipeline.wording import plain
 
-    names = edit.learned(told.changes, known.sheet.lines)
+    names = edit.learned(told.changes, known.sheet.lines, _common_words().__contains__)
     if not names:
         click.echo("No new names to learn.")
         return
     handed_in = takes.find(space.takes, take)
-    slug = recipe or (handed_in.recipe if handed_in else "")
+    slug = recipe or (handed_in.recipe if handed_in else orders.asked(_shelf(space, take)).recipe)
     if not slug:
         raise RecipeError(
             f"It is not known which recipe {take} was made for.",
@@ -219,7 +225,19 @@ def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading)
         )
     path = space.recipe(slug)
     vocabulary = list(recipes.load(path).vocabulary)
-    wanted = [name for name in names if name not in vocabulary and click.confirm(f"Should {slug} know {name!r}?")]
+    there = {plain(name) for name in vocabulary}
+    new = [name for name in names if plain(name) not in there]
+    wanted = [name for name in new if click.confirm(f"Should {slug} know {name!r}?")]
     if wanted:
         recipes.edit(path, vocabulary=[*vocabulary, *wanted])
         click.echo(f"{slug} knows {', '.join(wanted)} from now on.")
+    elif not new:
+        click.echo(f"{slug} knows {', '.join(names)} already.")
+
+
+def _common_words() -> frozenset[str]:
+    """The words that the embedded engine knows, which is English: no recipe has to teach them."""
+    import pocketsphinx
+
+    lines = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text(encoding="utf-8").splitlines()
+    return frozenset(line.partition(" ")[0] for line in lines)

@@ -615,6 +615,9 @@ def fits(metrics: FontMetrics, shape: Format) -> Callable[[str], bool]:
 
 _ROOM = 600  # frames by which the encoder moves captions, so that times half a frame early stay above zero
 _WORD_JOINER = "\N{WORD JOINER}"
+_TAG = re.compile(r"<([^<>]*)>")
+_BREAK = re.compile(r"\\(?=[Nnh])")
+_BRACES = str.maketrans("{}", "｛｝")
 _RIGHT_TO_LEFT = "\N{RIGHT-TO-LEFT MARK}"
 
 
@@ -756,7 +759,7 @@ def _escaped(text: str) -> str:
 def srt(cues: Sequence[Cue], fps: Fraction) -> str:
     """Whole cues as SubRip."""
     return "".join(
-        f"{number}\n{_clock(cue.start, fps, ',')} --> {_clock(cue.end, fps, ',')}\n{cue.text}\n\n"
+        f"{number}\n{_clock(cue.start, fps, ',')} --> {_clock(cue.end, fps, ',')}\n{_only_text(cue.text)}\n\n"
         for number, cue in enumerate(cues, start=1)
     )
 
@@ -771,8 +774,18 @@ def vtt(cues: Sequence[Cue], fps: Fraction, language: str) -> str:
     )
 
 
+def _only_text(text: str) -> str:
+    """Text without what players of SubRip take for tags, styles, line breaks or times, many of them those of ASS, too.
+
+    SubRip has no way to quote a letter, so one that looks like it takes its place.
+    """
+    apart = _BREAK.sub("\\\\" + _WORD_JOINER, text)
+    return _TAG.sub(r"‹\1›", apart).replace("<", "‹").replace("-->", "--›").translate(_BRACES)
+
+
 def _quoted(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text of WebVTT; for players that obey styles of ASS in there, other braces."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").translate(_BRACES)
 
 
 def _clock(frame: int, fps: Fraction, point: str) -> str:

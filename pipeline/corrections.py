@@ -213,6 +213,13 @@ def _text(path: Path) -> str | None:
         raise WorkspaceError(
             f"{path} is not written in UTF-8.", "Save it as UTF-8 in your editor: nothing of it is lost."
         ) from fault
+    except IsADirectoryError as fault:
+        raise WorkspaceError(
+            f"{path} is a folder, and the words of the take should be there.", "Move it away; the file is written anew."
+        ) from fault
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise WorkspaceError(f"{path} cannot be read: {reason}.", "Let your account read and write it.") from fault
 
 
 def _timed(texts: Sequence[Text], found: Sequence[Found], shelf: Shelf, tell: Tell) -> tuple[Text, ...]:

@@ -109,7 +109,7 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
         piece for number, each in enumerate(found) for piece in _pieces(order, each, number, fps, by_hand[number])
     ]
     titled = replace(order.recipe, topic=edits.title or order.recipe.topic)
-    sheet = edit.sheet(order.take, titled.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
+    sheet = edit.sheet(order.take, order.recipe.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
     if not any(piece.kept for piece in pieces):
         raise WorkspaceError(
             "All sentences are cut in edit.md, so there is no video.",
@@ -119,6 +119,7 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
+    notes = (*notes, *edits.over(order.recipe.topic))
     decided = replace(decided, notes=(*notes, *obeyed.notes, *_unheard(obeyed)))
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
 
@@ -142,8 +143,9 @@ def _sides(order: Order, obeyed: Obeyed, fps: Fraction) -> list[Side]:
     sides = []
     for number, (each, heard) in enumerate(zip(obeyed.found, obeyed.heard, strict=True)):
         said, frames = each.transcript, plan.grid_frames(each.clip, fps)
-        slips = trim.slips(said.words, order.recipe.trim, fps=fps, frames=frames, language=said.language)
-        unedited = _pieces(order, each, number, fps, ByHand())
+        typed = ByHand(written=obeyed.edits.by_hand(each.clip.sha256).written)
+        slips = trim.slips(said.words, order.recipe.trim, fps=fps, frames=frames, language=said.language, by_hand=typed)
+        unedited = _pieces(order, each, number, fps, typed)
         sides.append(Side(each.clip.sha256, each.clip.path.name, heard, said, slips, unedited))
     return sides
 

@@ -42,10 +42,38 @@ Run = tuple[int, int]  # frames start..end of the clip's grid, end exclusive
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Stretches of a clip that somebody cut or kept in edit.md."""
+    """Stretches of a clip that somebody cut or kept in edit.md, and those whose words somebody wrote there."""
 
     cut: tuple[Span, ...] = ()
     kept: tuple[Span, ...] = ()
+    written: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Stretches in order, so that a question takes no look at each of them. `ends`: the latest end up to each."""
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    @classmethod
+    def of(cls, stretches: Iterable[tuple[int, int]]) -> Stretches:
+        found = sorted(stretches)
+        return cls(tuple(start for start, _ in found), tuple(accumulate((end for _, end in found), max)))
+
+    @classmethod
+    def of_spans(cls, spans: Iterable[Span]) -> Stretches:
+        return cls.of((span.start_ms, span.end_ms) for span in spans)
+
+    def hold(self, at: float) -> bool:
+        """Whether one of them holds this moment."""
+        found = bisect_right(self.starts, at)
+        return found > 0 and self.ends[found - 1] >= at
+
+    def touch(self, start: float, end: float) -> bool:
+        """Whether one of them has something of start..end."""
+        found = bisect_left(self.starts, end)
+        return found > 0 and self.ends[found - 1] > start
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +103,30 @@ def pieces(
     decided by hand stands above all rules; where it cuts everything, nothing is kept.
     """
     grid = _Grid(fps, frames)
-    slips = [] if rules.keep_everything else _slips(words, rules, language, grid, by_hand.kept)
-    holes = _cut_by_hand(words, by_hand.cut, grid)
-    spoken = [word for word in words if not any(hole.holds(word) for hole in holes)]
+    slips = [] if rules.keep_everything else _slips(words, rules, language, grid, by_hand)
+    holes = _cut_by_hand(words, by_hand.cut)
+    gone = Stretches.of_spans(hole.span for hole in holes)
+    spoken = [word for word in words if not gone.hold(_middle(word))]
     events = _events(spoken, activity, rules, slips, holes, by_hand.kept, grid)
     asked = _asked(rules, grid)
     kept, why = _kept(events, slips, holes, rules, grid, asked)
     ends = list(accumulate((event.end for event in events), max))
-    told = _Telling(events, ends, slips, holes, rules, grid, asked, why)
+    closed = Stretches.of((hole.start_ms, hole.end_ms) for hole in holes)
+    told = _Telling(events, ends, slips, closed, rules, grid, asked, why)
     return tuple(_end_to_end(kept, clip, told))
 
 
 def slips(
-    words: Sequence[Word], rules: TrimRules, *, fps: Fraction, frames: int, language: str = ""
+    words: Sequence[Word],
+    rules: TrimRules,
+    *,
+    fps: Fraction,
+    frames: int,
+    language: str = "",
+    by_hand: ByHand = ByHand(),
 ) -> tuple[Slip, ...]:
     """The fillers and false starts that the rules leave out, in order."""
-    return () if rules.keep_everything else tuple(_slips(words, rules, language, _Grid(fps, frames), ()))
+    return () if rules.keep_everything else tuple(_slips(words, rules, language, _Grid(fps, frames), by_hand))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +197,19 @@ def _events(
     if rules.keep_action:
         found += [(span.start_ms, span.end_ms, "action", "something loud happens") for span in activity.impacts]
         found += [(span.start_ms, span.end_ms, "action", "something moves") for span in activity.motion]
-    closed = [grid.around(hole.start_ms, hole.end_ms) for hole in holes]
+    closed = _merged(grid.around(hole.start_ms, hole.end_ms) for hole in holes)
     return [
         _Event(*run, kind, told)
         for start, end, kind, told in sorted(found)
-        for run in _without([grid.around(start, end)], closed)
+        for run in _outside(grid.around(start, end), closed)
     ]
 
 
 def _heard(speech: Sequence[Span], gone: Sequence[Slip | _Hole]) -> Iterator[Span]:
     """What the detector heard besides what goes. It hears a little around that, too, and that is no speech."""
-    holes = [(each.start_ms, each.end_ms) for each in gone]
+    holes = _merged((each.start_ms, each.end_ms) for each in gone)
     for span in speech:
-        left = _without([(span.start_ms, span.end_ms)], holes)
+        left = list(_outside((span.start_ms, span.end_ms), holes))
         whole = left == [(span.start_ms, span.end_ms)]
         yield from (Span(start, end) for start, end in left if whole or end - start >= _CRUMB_MS)
 
@@ -264,15 +300,18 @@ def _clipped(runs: Iterable[Run], asked: Run) -> Iterator[Run]:
 def _without(runs: Iterable[Run], holes: Iterable[Run]) -> list[Run]:
     """What is left of the runs outside the holes."""
     gaps = _merged(holes)
-    ends = [end for _, end in gaps]
-    left = []
-    for start, end in runs:
-        at, hole = start, bisect_right(ends, start)
-        while hole < len(gaps) and gaps[hole][0] < end:
-            left.append((at, gaps[hole][0]))
-            at, hole = gaps[hole][1], hole + 1
-        left.append((at, end))
-    return [(start, end) for start, end in left if start < end]
+    return [part for run in runs for part in _outside(run, gaps)]
+
+
+def _outside(run: Run, gaps: Sequence[Run]) -> Iterator[Run]:
+    """What is left of one run outside gaps that are merged."""
+    at, gap = run[0], bisect_right(gaps, run[0], key=lambda other: other[1])
+    while gap < len(gaps) and gaps[gap][0] < run[1]:
+        if at < gaps[gap][0]:
+            yield at, gaps[gap][0]
+        at, gap = gaps[gap][1], gap + 1
+    if at < run[1]:
+        yield at, run[1]
 
 
 def _touches(run: Run, busy: Sequence[Run]) -> bool:
@@ -290,16 +329,14 @@ def is_filler(text: str, language: str = "") -> bool:
     return plain in _FILLERS or (plain in _FILLERS_IN_ENGLISH and language.lower()[:2] in {"", "en"})
 
 
-def _slips(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid, kept: Sequence[Span]) -> list[Slip]:
-    """What is left out, in order, but for what was kept by hand."""
+def _slips(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid, by_hand: ByHand) -> list[Slip]:
+    """What is left out, in order, but for what was kept by hand. What somebody wrote is meant as it is written."""
     if rules.fillers == "off":
         return []
+    meant = Stretches.of_spans([*by_hand.kept, *by_hand.written])
     found = [*_fillers(words, rules, language, grid), *_false_starts(words, rules, language, grid)]
-    return [slip for slip in sorted(found, key=lambda slip: slip.start_ms) if not any(_holds(s, slip) for s in kept)]
-
-
-def _holds(span: Span, slip: Slip) -> bool:
-    return slip.words[0].start_ms < span.end_ms and span.start_ms < slip.words[-1].end_ms
+    found.sort(key=lambda slip: slip.start_ms)
+    return [slip for slip in found if not meant.touch(slip.words[0].start_ms, slip.words[-1].end_ms)]
 
 
 def _fillers(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid) -> list[Slip]:
@@ -374,6 +411,10 @@ def _broken_off(run: Sequence[Word], again: Word, rules: TrimRules) -> bool:
     return rules.fillers == "tight" or (short and heard)
 
 
+def _middle(word: Word) -> float:
+    return (word.start_ms + word.end_ms) / 2
+
+
 def _plain(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
@@ -389,18 +430,19 @@ class _Hole:
     start_ms: int
     end_ms: int
 
-    def holds(self, word: Word) -> bool:
-        return self.span.start_ms <= (word.start_ms + word.end_ms) / 2 <= self.span.end_ms
 
-
-def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span], grid: _Grid) -> list[_Hole]:
+def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span]) -> list[_Hole]:
     """Each stretch reaches halfway to the words beside it. So much of a stretch as is another's word stays."""
     holes = []
+    ordered = sorted(words, key=_middle)
+    middles = [_middle(word) for word in ordered]
+    ends = [-_FAR, *accumulate((word.end_ms for word in ordered), max)]
+    starts = [*accumulate((word.start_ms for word in reversed(ordered)), min, initial=_FAR)][::-1]
     for span in spans:
-        hole = _Hole(span, span.start_ms, span.end_ms)
-        others = [word for word in words if not hole.holds(word)]
-        before = max((w.end_ms for w in others if w.start_ms < span.start_ms), default=-_FAR)
-        after = min((w.start_ms for w in others if w.end_ms > span.end_ms), default=_FAR)
+        before = ends[bisect_left(middles, span.start_ms)]
+        after = starts[bisect_right(middles, span.end_ms)]
+        if before > span.end_ms or after < span.start_ms:
+            continue  # another's word lies over all of it
         start = max((before + span.start_ms) // 2, span.start_ms - _BREATH_MS)
         end = min((after + span.end_ms) // 2, span.end_ms + _BREATH_MS)
         if end > start:
@@ -428,7 +470,7 @@ class _Telling:
     events: Sequence[_Event]
     ends: Sequence[int]  # the latest end of the events up to each
     slips: Sequence[Slip]
-    holes: Sequence[_Hole]
+    holes: Stretches
     rules: TrimRules
     grid: _Grid
     asked: Run
@@ -477,7 +519,7 @@ class _Telling:
         if start >= self.asked[1]:
             return "after the end that was asked for"
         first, last = self.grid.ms(start), self.grid.ms(end)
-        if any(hole.start_ms < last and first < hole.end_ms for hole in self.holes):
+        if self.holes.touch(first, last):
             return "cut in edit.md"
         slips = [slip for slip in self.slips if slip.start_ms < last and first < slip.end_ms]
         if slips and (last - first < _LONG_FILLER_MS or slips[0].told in _STARTS):
@@ -494,4 +536,4 @@ class _Telling:
 def _loudest(events: Sequence[_Event]) -> list[_Event]:
     """The events, action left out where somebody speaks over it."""
     speech = _merged((event.start, event.end) for event in events if event.kind == "speech")
-    return [event for event in events if event.kind == "speech" or _without([(event.start, event.end)], speech)]
+    return [event for event in events if event.kind == "speech" or any(_outside((event.start, event.end), speech))]

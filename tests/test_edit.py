@@ -23,9 +23,10 @@ from pydantic import TypeAdapter
 
 import cli
 from commands import words as words_commands
-from pipeline import corrections, edit, find_out, layout, limits, transcribers, trim
+from pipeline import captions, corrections, edit, find_out, layout, limits, transcribers, trim
 from pipeline.edit import Edits, Sheet, Side, Text
-from pipeline.model import Activity, Plan, Sound, Transcript, TrimRules, Variant, Word
+from pipeline.errors import WorkspaceError
+from pipeline.model import Activity, Cue, CueWord, Plan, Sound, Transcript, TrimRules, Variant, Word
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import product_assets
 
@@ -652,3 +653,378 @@ def test_where_all_is_cut_that_stays_what_edit_md_asks_for(tmp_path, media):
     said = _candid(tmp_path, "render", "jfk", "--dry-run")
     assert said.exit_code == 1 and "All sentences are cut" in said.output
     assert path.read_bytes() == asked and "is cut:" in _candid(tmp_path, "words", "check", "jfk").output
+
+
+# --- what people do to the file ---------------------------------------------------------------------------------------
+
+spoken_over = st.lists(
+    st.tuples(st.sampled_from(["you", "can", "ask", "not", "what", "my"]), st.integers(-300, 400), st.integers(0, 500)),
+    min_size=1,
+    max_size=12,
+)
+typed = st.lists(
+    st.sampled_from(["you", "can", "ask", "not", "what", "really", "country", "do"]), min_size=1, max_size=14
+)
+
+
+def _over_each_other(found) -> tuple[Word, ...]:
+    at, words = 1000, []
+    for text, gap, length in found:
+        at = max(0, at + gap)
+        words.append(Word(text, at, at + length))
+        at += length
+    return tuple(sorted(words, key=lambda word: (word.start_ms, word.end_ms)))
+
+
+@given(spoken_over.map(_over_each_other), typed, st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 900))))
+def test_corrected_words_come_out_as_they_were_typed(heard, told, aligned):
+    """In their order, one after the other, wherever the aligner hears them."""
+    line = edit.Line(0, heard, " ".join(word.text for word in heard))
+    sheet = Sheet("take", "", "", False, ((SHA, "a.mp4"),), (line,))
+    work = edit.reading._Work(sheet, Edits(), (SHA,), set())
+    work._mend(line, edit.reading._Entry(1, "line", text=" ".join(told)))
+    for text in work.edits.texts:
+        times = [*aligned, *((0, 0) for _ in text.words)][: len(text.words)]
+        asked = edit.timed(text, [Word("", start, start + length) for start, length in times])
+        for each in (text, asked):
+            said = replace(work.edits, texts=(each,)).corrected(Transcript(heard), SHA).words
+            assert [word.text for word in said] == told
+            at = [ms for word in said for ms in (word.start_ms, word.end_ms)]
+            assert at == sorted(at)
+
+
+def test_a_word_that_the_aligner_leaves_no_room_keeps_its_place():
+    words = tuple(Word(text, n * 300, n * 300 + 300) for n, text in enumerate(["Why", "cronkite", "over", "you."]))
+    text = Text(SHA, 0, 1200, (*(Word(w, 0, 900) for w in ("can", "really", "do", "for")), words[3]), (0, 1, 2, 3))
+    heard = [Word(w, s, e) for w, s, e in [("", 0, 300), ("", 870, 950), ("", 950, 1000), ("", 1000, 1100), ("", 0, 0)]]
+    told = edit.timed(text, heard)
+    assert [word.text for word in Edits(texts=(told,)).corrected(Transcript(words), SHA).words] == [
+        "can", "really", "do", "for", "you.",
+    ]  # fmt: skip
+    assert all(word.end_ms - word.start_ms >= 40 for word in told.words)
+
+
+def test_a_word_that_was_missed_between_two_others_gets_time_of_its_own():
+    told = _read(lambda text: text.replace("It restarts", "It never restarts"))
+    (text,) = told.edits.texts
+    assert [word.text for word in text.words] == ["It", "never", "restarts", "servers."]
+    assert all(word.end_ms - word.start_ms >= 40 for word in text.words)
+    assert text.fresh == (0, 1, 2) and (text.words[3].start_ms, text.words[3].end_ms) == (5800, 6400)
+
+
+def _steps(work) -> int:
+    """How many lines of Python a piece of work takes."""
+    steps = 0
+
+    def trace(*_):
+        nonlocal steps
+        steps += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def _long_talk(sentences: int) -> tuple[Word, ...]:
+    lots = random.Random(1)
+    words = ["server", "piano", "coffee", "table", "people", "never", "morning", "network", "window", "garden"]
+    return tuple(
+        Word(lots.choice(words) + ("." if n % 10 == 9 else ""), n * 320 + n // 10 * 900, n * 320 + n // 10 * 900 + 300)
+        for n in range(sentences * 10)
+    )
+
+
+def _half_cut(text: str) -> str:
+    cut = iter(range(len(text)))
+    lines = [re.sub(r"(\d\.\d) \w+", r"\1 Kubernetes", line) for line in text.split("\n")]
+    return "\n".join(line.replace("[x]", "[ ]") if "[x]" in line and next(cut) % 2 else line for line in lines)
+
+
+def _works(words: tuple[Word, ...]):
+    """What is done with a talk: a file is read in which all is corrected and half is cut, one without times, one of
+    another take; then the sheet after it, the pieces, and what the page shows."""
+    sheet = _sheet(words)
+    strange = _words(*((word.text[::-1], 7 + word.start_ms * 2, 7 + word.end_ms * 2) for word in words))
+    text, other = edit.written(sheet), edit.written(_sheet(strange))
+    edits = edit.read(_half_cut(text), sheet, Edits()).edits
+    assert len(edits.texts) == len(words) / 10 and len(edits.rulings) == len(words) / 20
+    return [
+        lambda: edit.read(_half_cut(text), sheet, Edits()),
+        lambda: edit.read(re.sub(r"(?m)^- \[.\] [\d:.]+ ", "", text), sheet, Edits()),
+        lambda: edit.read(other, sheet, Edits()),
+        lambda: _sheet(words, edits=edits),
+        lambda: _pieces(words, edits),
+        lambda: edit.wishes(sheet, Edits(), edits),
+    ]
+
+
+def test_ten_times_the_talk_is_not_a_hundred_times_the_work():
+    few, many = ([_steps(work) for work in _works(_long_talk(sentences))] for sentences in (12, 120))
+    assert all(long < 15 * short for short, long in zip(few, many, strict=True)), (few, many)
+
+
+LONG_TITLE = "The most creative way to destroy a server that we could ever think of"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"title: {LONG_TITLE}\ndescription: a\n\nb".replace("we could", "we\n  could"),
+        f"title: {LONG_TITLE}\n\ndescription: a\n\nb".replace("we could", "we\ncould"),
+        f"title:\n{LONG_TITLE}\ndescription: a\n\nb",
+        f"---\ntitle: {LONG_TITLE}\ndescription: a\n\nb\n---",
+        f"---\n\ntitle: {LONG_TITLE}\n---\ndescription:\na\n\nb",
+        f"title: {LONG_TITLE}\n---\n\ndescription:\na\n\nb",
+        f"description: a\n\nb\ntitle: {LONG_TITLE}\n",
+    ],
+    ids=["wrapped", "wrapped flat", "below", "front matter", "half in it", "a rule", "turned"],
+)
+def test_title_and_description_are_read_as_people_write_them(head):
+    told = _read(lambda text: text.replace("title: Servers\ndescription:", head))
+    assert told.problems == () and (told.edits.title, told.edits.description) == (LONG_TITLE, "a\n\nb")
+
+
+def test_a_line_above_the_title_hides_nothing():
+    told = _read(lambda text: "My notes\n" + text.replace("Servers", "Piano").replace("description:", "description: a"))
+    assert (told.edits.title, told.edits.description) == ("Piano", "a")
+    assert [(each.line, "Nobody says" in each.says) for each in told.problems] == [(1, True)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["title: Servers\ntitle: Two\ndescription:", "title: Servers\ndescription:\ntitle: Two", "title: A\ntitle: B\n"],
+)
+def test_a_second_title_is_asked_about(head):
+    told = _read(lambda text: text.replace("title: Servers\ndescription:", head))
+    (problem,) = told.problems
+    assert told.edits == Edits() and "A second title stands here" in problem.says and problem.line in {2, 3}
+
+
+def test_a_description_may_say_title():
+    sheet = _sheet(edits=Edits(description="The song:\ntitle: Boom\ndescription: loud\n---\nb"))
+    assert edit.read(edit.written(sheet), sheet, Edits()) == edit.Reading(Edits())
+    told = _read(lambda text: text.replace("description:", "description: The song:\ntitle: Boom\n---\nb"))
+    assert told.edits == Edits(description="The song:\ntitle: Boom\n---\nb")
+
+
+SHORT = (*SAID, *_words(("No,", 13000, 13400), ("wait.", 13400, 13900), ("We", 16000, 16200), ("stop.", 16200, 16700)))
+
+
+@pytest.mark.parametrize("mark", ["[-]", "[o]", "[~]", "[y]", "[✅]", "[☑\ufe0f]", "☐", "[-"])
+def test_a_strange_mark_in_a_tick_is_answered_as_one(mark):
+    told = _read(lambda text: text.replace("- [x] 0:13.0", f"- {mark} 0:13.0"), words=SHORT)
+    (problem,) = told.problems
+    assert told.edits == Edits() and "begins with - [x] or - [ ] and its time, 0:13.0" in problem.says
+
+
+def test_a_strange_mark_in_the_first_tick_is_no_description():
+    told = _read(
+        lambda text: "\n".join(line for line in text.replace("[x] 0:01.0", "[-] 0:01.0").split("\n") if line[:1] != ">")
+    )
+    (problem,) = told.problems
+    assert told.edits == Edits() and "0:01.0" in problem.says
+
+
+def test_a_numbered_list_is_a_list():
+    def numbered(text: str) -> str:
+        lines = text.split("\n")
+        return "\n".join(re.sub(r"^- ", f"{number}. ", line) for number, line in enumerate(lines))
+
+    assert _read(numbered, words=SHORT) == edit.Reading(Edits())
+    told = _read(lambda text: numbered(text).replace("[x] 0:13.0", "[ ] 0:13.0"), words=SHORT)
+    assert [change.says for change in told.changes] == ['0:13.0 is cut: "No, wait."']
+    assert _read(lambda text: numbered(text).replace("[x] 0:13.0 ", ""), words=SHORT) == edit.Reading(Edits())
+    numbers = _words(("3.", 0, 300), ("Oktober", 300, 900))
+    assert _read(lambda text: text.replace("0:00.0 ", ""), words=numbers) == edit.Reading(Edits())
+
+
+def test_a_file_that_was_open_while_a_correction_moved_its_line_is_understood():
+    before = edit.written(_sheet(SHORT))
+    moved = _sheet((*SHORT[:-2], *_words(("He", 16130, 16300), ("stops.", 16300, 16700))))
+    told = edit.read(before.replace("We stop.", "She stopped."), moved, Edits())
+    assert told.problems == () and [text.text for text in told.edits.texts] == ["She stopped."]
+
+
+def test_where_two_lines_could_be_meant_none_is_taken():
+    lines = _words(("Stop.", 16100, 16300), ("Wait.", 16400, 16700))
+    sheet = _sheet((*SAID, *lines))
+    text = edit.written(sheet).replace("- [x] 0:16.1 Stop.\n- [x] 0:16.4 Wait.\n", "- [x] 0:16.2 Hello\n")
+    told = edit.read(text, sheet, Edits())
+    assert told.edits == Edits() and any('Nobody says "Hello"' in problem.says for problem in told.problems)
+
+
+def test_a_line_of_another_take_cuts_nothing():
+    strange = "- [ ] 0:13.0 The quarterly numbers were a catastrophe for all of us."
+    told = _read(lambda text: text.replace("- [x] 0:13.0 No, wait.", strange), words=SHORT)
+    (problem,) = told.problems
+    assert told.edits == Edits() and "No, wait." in problem.says and "tick" in problem.says
+    told = _read(lambda text: text.replace("[x] 0:13.0 No, wait.", "[ ] 0:13.0 No, we wait."), words=SHORT)
+    assert told.problems == () and len(told.changes) == 2, "a word corrected and the tick taken away is clear"
+    told = _read(lambda text: text.replace("No, wait.", "Halt here."), words=SHORT)
+    assert told.problems == () and [text.text for text in told.edits.texts] == ["Halt here."]
+
+
+def test_a_title_of_another_take_is_not_taken_because_a_time_is_the_same():
+    strange = _words(("Quarterly", 13000, 13400), ("numbers.", 13400, 13900), ("Sad.", 20000, 21000))
+    told = edit.read(edit.written(_sheet(strange, title="Quarterly")), _sheet(SHORT), Edits())
+    assert told.edits.title is None
+
+
+def test_a_title_that_is_the_recipes_again_is_pinned_no_more():
+    tea = _read(lambda text: text.replace("Servers", "Tea")).edits
+    before = edit.written(_sheet())
+    said = Side(SHA, "aaa.mp4", Transcript(SAID), Transcript(SAID), (), ())
+    again = edit.sheet("server", "Servers", [said], tea, RULES, FPS)
+    assert again.title == "Tea" and "title: Tea" in edit.written(again)
+    assert edit.read(edit.written(again).replace("title: Tea", "title: Servers"), again, tea).edits == Edits()
+    assert edit.read(edit.written(again).replace("title: Tea", "title:"), again, tea).edits == Edits()
+    assert edit.read(before, again, tea).edits.title is None
+    assert edit.read(edit.written(again).replace("title: Tea", "title: Cake"), again, tea).edits.title == "Cake"
+
+
+def test_words_that_somebody_wrote_are_no_slips():
+    """What is corrected is announced as a text, so nothing of it is cut by a rule afterwards."""
+    sheet = _sheet(rules=replace(RULES, fillers="tight"))
+    told = edit.read(
+        edit.written(sheet).replace("We use Cooper Nettys here.", "We use um we use it here."), sheet, Edits()
+    )
+    assert told.problems == ()
+    said, by_hand = told.edits.corrected(Transcript(SAID), SHA), told.edits.by_hand(SHA)
+    rules = replace(RULES, fillers="tight")
+    assert trim.slips(said.words, rules, fps=FPS, frames=1800)
+    found = trim.slips(said.words, rules, fps=FPS, frames=1800, by_hand=trim.ByHand(written=by_hand.written))
+    assert [slip.words[0].start_ms for slip in found] == [6900], "what was only heard is looked at as before"
+    cut = trim.pieces(said.words, Activity(), rules, fps=FPS, frames=1800, clip=0, by_hand=by_hand)
+    assert not any(p.start < 84 and p.end > 30 for p in cut if not p.kept)
+
+
+def test_a_render_looks_for_slips_only_in_what_was_heard(monkeypatch):
+    from pipeline import make, plan
+
+    monkeypatch.setattr(plan, "grid_frames", lambda clip, fps: 1800)
+    edits = _read(lambda text: text.replace("We use Cooper Nettys here.", "We use it we use it here.")).edits
+    heard = Transcript(SAID, language="en")
+    said = edits.corrected(heard, SHA)
+    clip = SimpleNamespace(sha256=SHA, path=Path("a.mp4"))
+    each = SimpleNamespace(clip=clip, transcript=said, activity=Activity())
+    order = SimpleNamespace(recipe=SimpleNamespace(trim=replace(RULES, fillers="tight")))
+    obeyed = corrections.Obeyed((each,), (heard,), edits, (), True, None)
+    sides = make._sides(order, obeyed, FPS)
+    sheet = edit.sheet("server", "", sides, edits, order.recipe.trim, FPS)
+    assert next((line.text, line.ticked) for line in sheet.lines) == ("We use it we use it here.", True)
+
+
+def _written_by_a_render(space: Path, change) -> None:
+    """As a render leaves it that obeyed a change."""
+    shelf, sheet = Shelf(space / "output" / "server"), _sheet(draft=True)
+    edits = edit.read(change(edit.written(sheet)), sheet, Edits()).edits
+    with shelf.mine():
+        text = shelf.path("edit.md").read_text(encoding="utf-8")
+        corrections.write(shelf, _sheet(draft=True, edits=edits), corrections.Obeyed((), (), edits, (), True, text))
+
+
+@pytest.mark.parametrize("vocabulary", ["", '"kubernetes"'])
+def test_names_are_learned_after_the_render_too(space, vocabulary):
+    (space / "recipes").mkdir()
+    recipe = space / "recipes" / "boom.toml"
+    recipe.write_text(f'topic = "Boom"\nvocabulary = [{vocabulary}]\n')
+    _written_by_a_render(space, lambda text: text.replace("We use Cooper Nettys", "What Kubernetes use"))
+    said = _candid(space, "words", "check", "server", "--learn", "-r", "boom", say="y\n")
+    assert said.exit_code == 0 and "'What'" not in said.output, "what begins a sentence and is English is no name"
+    assert ("Should boom know 'Kubernetes'?" in said.output) == (not vocabulary)
+    assert recipe.read_text().lower().count("kubernetes") == 1
+
+
+def test_only_names_are_asked_about():
+    told = _read(
+        lambda text: text.replace(
+            "We use Cooper Nettys here.", "Ask what Jordan's cluster costs, I'm sure. Use k8s here."
+        )
+    )
+    names = edit.learned(
+        told.changes, _sheet().lines, {"ask", "what", "jordan's", "cluster", "costs", "i'm", "sure"}.__contains__
+    )
+    assert names == ("Jordan's", "k8s")
+
+
+def test_a_folder_in_the_place_of_edit_md_is_answered_in_words(space):
+    path = space / "output" / "server" / "edit.md"
+    path.unlink()
+    path.mkdir()
+    said = _candid(space, "words", "check", "server")
+    assert said.exit_code == 1 and "is a folder" in said.output and "foresee" not in said.output
+
+
+def test_a_file_that_may_not_be_read_is_answered_in_words(space, monkeypatch):
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == "edit.md":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setenv("VISUAL", "true")
+    for asked in ("check", "edit"):
+        said = _candid(space, "words", asked, "server")
+        assert said.exit_code == 1 and "edit.md cannot be read: Permission denied" in said.output
+    shelf = Shelf(space / "output" / "server")
+    with pytest.raises(WorkspaceError, match="cannot be read"), shelf.mine():
+        corrections.obeyed((), shelf, lambda *_: None)
+
+
+def test_nothing_in_edit_md_plays_with_the_terminal(space):
+    _change(space, "title: Servers", "title: a\x1b]0;pwned\x07b\N{RIGHT-TO-LEFT OVERRIDE}")
+    _change(space, "It restarts", "It\x1b[2J restarts all")
+    _change(space, "the <!--", "\x1b[31mthe <!--")
+    for asked in (["check", "server"], ["show", "server"]):
+        said = _candid(space, "words", *asked).output
+        assert not [char for char in said if not char.isprintable() and char != "\n"]
+    assert 'the title: "a]0;pwnedb' in _candid(space, "words", "check", "server").output
+
+
+def test_a_cut_list_counts_in_words(space, monkeypatch):
+    from pipeline.model import Piece
+
+    monkeypatch.setattr("pipeline.cutlist.write", lambda *_: None)
+    shown = Variant("landscape", layout.FORMATS["landscape"], False, (), (), None, None, 0, 0.0, ())
+    plan = Plan(FPS, (), (Piece(0, 0, 30, True, "speech"),), (shown,), "blur", "Servers")
+    (space / "output" / "server" / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(plan))
+    assert "cut.otio: 1 piece, 0 captions as markers" in _candid(space, "words", "export", "server", "cut.otio").output
+
+
+@pytest.mark.parametrize(
+    ("text", "srt", "vtt"),
+    [
+        (r"{\an8}<i>x</i>", r"｛\an8｝‹i›x‹/i›", r"｛\an8｝&lt;i&gt;x&lt;/i&gt;"),
+        ("a < b and c > d", "a ‹ b and c › d", "a &lt; b and c &gt; d"),
+        ("x --> y", "x --› y", "x --&gt; y"),
+        (r"C:\New", "C:\\\N{WORD JOINER}New", r"C:\New"),
+        ("it -> there <3", "it -> there ‹3", "it -&gt; there &lt;3"),
+        ("plain, “quoted” & so on", "plain, “quoted” & so on", "plain, “quoted” &amp; so on"),
+    ],
+)
+def test_what_somebody_types_is_only_text_beside_the_video(text, srt, vtt):
+    cue = Cue(0, 30, ((CueWord(text, 0, 30),),))
+    assert captions.srt([cue], FPS).splitlines()[2] == srt
+    assert captions.vtt([cue], FPS, "").splitlines()[5] == vtt
+
+
+def test_a_title_that_is_given_besides_the_one_in_edit_md_is_told():
+    tea = _read(lambda text: text.replace("Servers", "Tea")).edits
+    assert list(tea.over("Servers")) == list(tea.over("Tea")) == list(Edits().over("Quake")) == []
+    (note,) = tea.over("Quake")
+    assert '"Tea"' in note and '"Quake"' in note and "empty the line title:" in note
+
+
+def test_a_description_may_look_like_sentences():
+    described = "a\n[ ] 0:05.0 It restarts servers.\n[1] 0:30 Intro\n- [x] done\n## 2. x\n[keep]\n> b\n---\ntitle: c"
+    sheet = _sheet(edits=Edits(description=described))
+    assert edit.read(edit.written(sheet), sheet, Edits()) == edit.Reading(Edits())
+    told = edit.read(edit.written(sheet).replace("[x] 0:05.0", "[ ] 0:05.0"), sheet, Edits())
+    assert told.problems == () and [change.says for change in told.changes] == ['0:05.0 is cut: "It restarts servers."']

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import TypeVar
 
 from pipeline.model import Piece, Span, Transcript, TrimRules, Word, joined, separator
-from pipeline.trim import ByHand, Slip
+from pipeline.trim import ByHand, Slip, Stretches
 
 _UNSURE = 0.4  # confidence; below it lie six of ten misheard words of recorded speech, and one in eight of the others
 MARK = "(?)"
@@ -50,12 +52,22 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """All that was decided by hand about a take. None leaves a text to the recipe."""
+    """All that was decided by hand about a take. None leaves a text to the recipe.
+
+    `instead` is the title that there was when somebody decided another one.
+    """
 
     title: str | None = None
     description: str | None = None
     rulings: tuple[Ruling, ...] = ()
     texts: tuple[Text, ...] = ()
+    instead: str | None = None
+
+    def over(self, title: str) -> Iterator[str]:
+        """What is to be told where this is the title besides edit.md now, and another one than it stood above."""
+        if self.title is not None and self.instead is not None and title not in {self.instead, self.title}:
+            says = f'The title is "{self.title}", which stands in edit.md, and not "{title}".'
+            yield f"{says} For that one, empty the line title: in edit.md."
 
     def by_hand(self, clip: str) -> ByHand:
         """The stretches of one clip, for trimming."""
@@ -63,54 +75,72 @@ class Edits:
         return ByHand(
             tuple(Span(each.start_ms, each.end_ms) for each in own if not each.keep),
             tuple(Span(each.start_ms, each.end_ms) for each in own if each.keep),
+            tuple(Span(text.start_ms, text.end_ms) for text in self.texts if text.clip == clip),
         )
 
     def corrected(self, transcript: Transcript, clip: str) -> Transcript:
-        """The transcript of a clip with its corrected texts."""
-        words = list(transcript.words)
-        for text in (text for text in self.texts if text.clip == clip):
-            words = [word for word in words if not _within(word, text.start_ms, text.end_ms)]
-            words = sorted([*words, *text.words], key=lambda word: (word.start_ms, word.end_ms))
+        """The transcript of a clip with its corrected texts, the words of each as they were written."""
+        own = sorted((text for text in self.texts if text.clip == clip), key=lambda text: text.start_ms)
+        taken = Stretches.of((text.start_ms, text.end_ms) for text in own)
+        words: list[Word] = []
+        told = 0
+        for word in sorted(transcript.words, key=lambda word: (word.start_ms, word.end_ms)):
+            while told < len(own) and own[told].end_ms < _middle(word):
+                words += own[told].words
+                told += 1
+            if not taken.hold(_middle(word)):
+                words.append(word)
+        words += (word for text in own[told:] for word in text.words)
         return replace(transcript, words=tuple(words))
 
     def ruled(self, clip: str, start_ms: int, end_ms: int, keep: bool | None) -> Edits:
         """With a stretch cut or kept; None leaves it to the rules again."""
-        rest = [part for ruling in self.rulings for part in _outside(ruling, clip, start_ms, end_ms)]
         new = [] if keep is None else [Ruling(clip, start_ms, end_ms, keep)]
-        return replace(self, rulings=tuple(sorted([*rest, *new], key=lambda each: (each.clip, each.start_ms))))
+        return replace(self, rulings=_replaced(self.rulings, clip, start_ms, end_ms, _outside, new))
 
     def told(self, clip: str, start_ms: int, end_ms: int, text: Text | None) -> Edits:
         """With a stretch that says something else; None leaves it as it was heard."""
-        rest = [part for old in self.texts for part in _parts(old, clip, start_ms, end_ms)]
         new = [] if text is None else [text]
-        return replace(self, texts=tuple(sorted([*rest, *new], key=lambda each: (each.clip, each.start_ms))))
+        return replace(self, texts=_replaced(self.texts, clip, start_ms, end_ms, _parts, new))
 
 
-def _within(word: Word, start_ms: int, end_ms: int) -> bool:
-    return start_ms <= (word.start_ms + word.end_ms) / 2 <= end_ms
+_Stretch = TypeVar("_Stretch", bound=Ruling | Text)
 
 
-def _outside(ruling: Ruling, clip: str, start_ms: int, end_ms: int) -> Iterator[Ruling]:
+def _replaced(
+    old: Sequence[_Stretch],
+    clip: str,
+    start_ms: int,
+    end_ms: int,
+    outside: Callable[[_Stretch, int, int], Iterable[_Stretch]],
+    new: Sequence[_Stretch],
+) -> tuple[_Stretch, ...]:
+    """Stretches in order, with another one in the place of what they have of start..end of a clip."""
+    first = bisect_right(old, (clip, start_ms), key=lambda each: (each.clip, each.end_ms))
+    last = max(first, bisect_left(old, (clip, end_ms), key=lambda each: (each.clip, each.start_ms)))
+    rest = [part for each in old[first:last] for part in outside(each, start_ms, end_ms)]
+    return (*old[:first], *sorted([*rest, *new], key=lambda each: each.start_ms), *old[last:])
+
+
+def _middle(word: Word) -> float:
+    return (word.start_ms + word.end_ms) / 2
+
+
+def _outside(ruling: Ruling, start_ms: int, end_ms: int) -> Iterator[Ruling]:
     """What of a ruling lies outside a stretch."""
-    if ruling.clip != clip or ruling.end_ms <= start_ms or end_ms <= ruling.start_ms:
-        yield ruling
-        return
     for start, end in ((ruling.start_ms, start_ms), (end_ms, ruling.end_ms)):
         if end - start >= _SLIVER_MS:
             yield replace(ruling, start_ms=start, end_ms=end)
 
 
-def _parts(text: Text, clip: str, start_ms: int, end_ms: int) -> Iterator[Text]:
+def _parts(text: Text, start_ms: int, end_ms: int) -> Iterator[Text]:
     """What of a corrected text lies outside a stretch."""
-    if text.clip != clip or text.end_ms <= start_ms or end_ms <= text.start_ms:
-        yield text
-        return
     fresh = {id(text.words[number]) for number in text.fresh}
     for start, end in ((text.start_ms, start_ms), (end_ms, text.end_ms)):
-        words = tuple(w for w in text.words if start <= (w.start_ms + w.end_ms) / 2 <= end)
+        words = tuple(word for word in text.words if start <= _middle(word) <= end)
         if words and end > start:
             marked = tuple(number for number, word in enumerate(words) if id(word) in fresh)
-            yield Text(clip, start, end, words, marked)
+            yield Text(text.clip, start, end, words, marked)
 
 
 # --- the sheet --------------------------------------------------------------------------------------------------------
@@ -147,7 +177,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that edit.md shows of a take. `clips` are the sha256 and the name of each."""
+    """All that edit.md shows of a take. `clips` are the sha256 and the name of each.
+
+    `usual` is the title where nobody decides one.
+    """
 
     take: str
     title: str
@@ -155,6 +188,7 @@ class Sheet:
     draft: bool
     clips: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
+    usual: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,53 +207,100 @@ class Side:
 
 
 def sheet(take: str, title: str, sides: Sequence[Side], edits: Edits, rules: TrimRules, fps: Fraction) -> Sheet:
-    """The sheet of a take."""
+    """The sheet of a take. `title` is the recipe's, which holds where nobody decided another one."""
     return Sheet(
         take=take,
-        title=title,
+        title=edits.title or title,
+        usual=title,
         description=edits.description or "",
         draft=any(side.said.draft and side.said.words for side in sides),
         clips=tuple((side.sha256, side.name) for side in sides),
         lines=tuple(
             line
             for number, side in enumerate(sides)
-            for line in _lines(number, side, edits.by_hand(side.sha256), rules, fps)
+            for line in _lines(_View.of(number, side, edits.by_hand(side.sha256), rules, fps))
         ),
     )
 
 
-def _lines(clip: int, side: Side, by_hand: ByHand, rules: TrimRules, fps: Fraction) -> list[Line]:
-    stretches = list(_stretches(_asked(side.said.words, rules), side.slips, by_hand, rules))
-    lines = [_line(clip, words, side, by_hand, fps) for words in stretches]
-    return [
-        _with_pause(line, following, side, by_hand, rules, fps) for line, following in pairwise([*lines, None]) if line
-    ]
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One clip and what was decided about it, so prepared that a question about a line takes no look at all of it."""
+
+    clip: int
+    side: Side
+    rules: TrimRules
+    fps: Fraction
+    cut: Stretches
+    kept: Stretches
+    slips: Mapping[Word, Slip]
+    heard: Sequence[int]  # the places of the words, by their middles
+    middles: Sequence[float]
+    starts: Sequence[int]  # of the pieces
+    dropped: Stretches  # the pieces that are not kept, in frames
+
+    @classmethod
+    def of(cls, clip: int, side: Side, by_hand: ByHand, rules: TrimRules, fps: Fraction) -> _View:
+        words, pieces = side.heard.words, side.unedited
+        heard = sorted(range(len(words)), key=lambda number: _middle(words[number]))
+        return cls(
+            clip=clip,
+            side=side,
+            rules=rules,
+            fps=fps,
+            cut=Stretches.of_spans(by_hand.cut),
+            kept=Stretches.of_spans(by_hand.kept),
+            slips={word: slip for slip in reversed(side.slips) for word in slip.words},
+            heard=heard,
+            middles=[_middle(words[number]) for number in heard],
+            starts=[piece.start for piece in pieces],
+            dropped=Stretches.of((piece.start, piece.end) for piece in pieces if not piece.kept),
+        )
+
+    def ruled(self, word: Word) -> bool | None:
+        return _ruled(word, self.cut, self.kept)
+
+    def heard_in(self, start_ms: int, end_ms: int) -> str:
+        first, last = bisect_left(self.middles, start_ms), bisect_right(self.middles, end_ms)
+        return joined(clean(self.side.heard.words[number].text) for number in sorted(self.heard[first:last]))
+
+    def kept_at(self, ms: float) -> bool:
+        """Whether the rules keep what is there."""
+        frame = float(ms * self.fps / 1000)
+        found = bisect_right(self.starts, frame) - 1
+        return found >= 0 and self.side.unedited[found].kept and frame < self.side.unedited[found].end
+
+    def shortened(self, start_ms: int, end_ms: int) -> bool:
+        """Whether the rules cut something out of a pause."""
+        return self.dropped.touch(float(start_ms * self.fps / 1000), float(end_ms * self.fps / 1000))
+
+
+def _lines(view: _View) -> list[Line]:
+    lines = [_line(words, view) for words in _stretches(_asked(view.side.said.words, view.rules), view)]
+    return [_with_pause(line, following, view) for line, following in pairwise([*lines, None]) if line]
 
 
 def _asked(words: Sequence[Word], rules: TrimRules) -> list[Word]:
-    """The words inside the part of the clip that was asked for, in order."""
+    """The words inside the part of the clip that was asked for."""
     first, last = rules.start_ms or 0, rules.end_ms
-    inside = [word for word in words if word.end_ms > first and (last is None or word.start_ms < last)]
-    return sorted(inside, key=lambda word: (word.start_ms, word.end_ms))
+    return [word for word in words if word.end_ms > first and (last is None or word.start_ms < last)]
 
 
-def _stretches(
-    words: Sequence[Word], slips: Sequence[Slip], by_hand: ByHand, rules: TrimRules
-) -> Iterator[tuple[Word, ...]]:
+def _stretches(words: Sequence[Word], view: _View) -> Iterator[tuple[Word, ...]]:
     """The words by sentence; what goes or stays for a reason of its own has a line of its own."""
-    slip_of = {word: number for number, slip in enumerate(slips) for word in slip.words}
-    keys = [(slip_of.get(word), _ruled(word, by_hand)) for word in words]
+    keys = [(view.slips.get(word), view.ruled(word)) for word in words]
     start = 0
     for number, word in enumerate(words, start=1):
         last = number == len(words)
         pause = 0 if last else words[number].start_ms - word.end_ms
         other = not last and keys[number] != keys[number - 1]
-        if last or other or pause > _long(rules) or _ends(word.text) or number - start >= _LONGEST_LINE:
+        if last or other or pause > _long(view.rules) or ends(word.text) or number - start >= _LONGEST_LINE:
             yield tuple(words[start:number])
             start = number
 
 
-def _ends(text: str) -> bool:
+def ends(text: str) -> bool:
+    """Whether a sentence ends with this word."""
     return bool(_ENDS.search(text)) and text.lower() not in _ABBREVIATED
 
 
@@ -227,45 +308,34 @@ def _long(rules: TrimRules) -> int:
     return max(rules.join_ms, rules.pause_ms)
 
 
-def _ruled(word: Word, by_hand: ByHand) -> bool | None:
-    if any(_within(word, span.start_ms, span.end_ms) for span in by_hand.cut):
+def _ruled(word: Word, cut: Stretches, kept: Stretches) -> bool | None:
+    if cut.hold(_middle(word)):
         return False
-    return True if any(_within(word, span.start_ms, span.end_ms) for span in by_hand.kept) else None
+    return True if kept.hold(_middle(word)) else None
 
 
-def _line(clip: int, words: tuple[Word, ...], side: Side, by_hand: ByHand, fps: Fraction) -> Line:
-    ruled = _ruled(words[0], by_hand)
-    slip = next((slip for slip in side.slips if words[0] in slip.words), None)
-    default = slip is None or _kept_at((words[0].start_ms + words[-1].end_ms) / 2, side.unedited, fps)
+def _line(words: tuple[Word, ...], view: _View) -> Line:
+    ruled, slip = view.ruled(words[0]), view.slips.get(words[0])
+    default = slip is None or view.kept_at((words[0].start_ms + words[-1].end_ms) / 2)
     ticked = default if ruled is None else ruled
     reason = "" if ticked or slip is None else slip.told
     if ruled is not None:
         reason = "kept in edit.md" if ruled else "cut in edit.md"
-    end = max(word.end_ms for word in words)
-    heard = [clean(word.text) for word in side.heard.words if _within(word, words[0].start_ms, end)]
-    return Line(clip, words, joined(heard), ticked, default, reason if ticked != default or not ticked else "")
+    heard = view.heard_in(words[0].start_ms, max(word.end_ms for word in words))
+    return Line(view.clip, words, heard, ticked, default, reason if ticked != default or not ticked else "")
 
 
-def _with_pause(
-    line: Line, following: Line | None, side: Side, by_hand: ByHand, rules: TrimRules, fps: Fraction
-) -> Line:
+def _with_pause(line: Line, following: Line | None, view: _View) -> Line:
     if following is None:
         return line
     start, end = line.end_ms, following.start_ms
-    first, last = float(start * fps / 1000), float(end * fps / 1000)
-    shortened = any(not piece.kept and piece.start < last and first < piece.end for piece in side.unedited)
-    if end - start <= _long(rules) or not shortened:
+    if end - start <= _long(view.rules) or not view.shortened(start, end):
         return line
-    return replace(line, pause_ms=end - start, pause_kept=_pause_kept(start, end - start, by_hand))
+    return replace(line, pause_ms=end - start, pause_kept=_pause_kept(start, end - start, view.kept))
 
 
-def _pause_kept(start: int, length: int, by_hand: ByHand) -> bool:
-    return bool(length) and any(span.start_ms <= start + length / 2 < span.end_ms for span in by_hand.kept)
-
-
-def _kept_at(ms: float, pieces: Sequence[Piece], fps: Fraction) -> bool:
-    frame = float(ms * fps / 1000)
-    return any(piece.kept and piece.start <= frame < piece.end for piece in pieces)
+def _pause_kept(start: int, length: int, kept: Stretches) -> bool:
+    return bool(length) and kept.hold(start + length / 2)
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -291,24 +361,43 @@ class Wish:
 
 def wishes(sheet: Sheet, before: Edits, after: Edits) -> tuple[Wish, ...]:
     """What `after` asks of each line of a sheet that was made while `before` held."""
-    return tuple(_wish(line, sheet.clips[line.clip][0], before, after) for line in sheet.lines)
+    views = [(_Told.of(before, clip), _Told.of(after, clip)) for clip, _ in sheet.clips]
+    return tuple(_wish(line, sheet.clips[line.clip][0], *views[line.clip]) for line in sheet.lines)
 
 
-def _wish(line: Line, clip: str, before: Edits, after: Edits) -> Wish:
-    by_hand = after.by_hand(clip)
-    ruled = _ruled(line.words[0], by_hand)
-    told = _texts_in(line, clip, after)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was decided about one clip, prepared as in `_View`."""
+
+    cut: Stretches
+    kept: Stretches
+    texts: Sequence[Text]
+    starts: Sequence[int]
+    ends: Sequence[int]  # the latest end of the texts up to each
+
+    @classmethod
+    def of(cls, edits: Edits, clip: str) -> _Told:
+        by_hand = edits.by_hand(clip)
+        texts = sorted((text for text in edits.texts if text.clip == clip), key=lambda text: text.start_ms)
+        ends = [*accumulate((text.end_ms for text in texts), max)]
+        cut, kept = Stretches.of_spans(by_hand.cut), Stretches.of_spans(by_hand.kept)
+        return cls(cut, kept, texts, [text.start_ms for text in texts], ends)
+
+    def texts_in(self, line: Line) -> tuple[Text, ...]:
+        found = self.texts[bisect_right(self.ends, line.start_ms) : bisect_left(self.starts, line.end_ms)]
+        return tuple(text for text in found if text.end_ms > line.start_ms)
+
+
+def _wish(line: Line, clip: str, before: _Told, after: _Told) -> Wish:
+    ruled = _ruled(line.words[0], after.cut, after.kept)
+    told = after.texts_in(line)
     text = line.text
-    if told != _texts_in(line, clip, before):
-        words = after.corrected(Transcript(line.words), clip).words if told else ()
-        inside = (clean(word.text) for word in words if _within(word, line.start_ms, line.end_ms))
+    if told != before.texts_in(line):
+        words = Edits(texts=told).corrected(Transcript(line.words), clip).words if told else ()
+        inside = (clean(word.text) for word in words if line.start_ms <= _middle(word) <= line.end_ms)
         text = joined(inside) or line.heard
-    return Wish(line.default if ruled is None else ruled, text, _pause_kept(line.end_ms, line.pause_ms, by_hand))
-
-
-def _texts_in(line: Line, clip: str, edits: Edits) -> tuple[Text, ...]:
-    own = (text for text in edits.texts if text.clip == clip)
-    return tuple(text for text in own if text.start_ms < line.end_ms and line.start_ms < text.end_ms)
+    pause = _pause_kept(line.end_ms, line.pause_ms, after.kept)
+    return Wish(line.default if ruled is None else ruled, text, pause)
 
 
 def written(sheet: Sheet) -> str:
@@ -320,15 +409,17 @@ def written(sheet: Sheet) -> str:
 def asking(sheet: Sheet, asked: Sequence[Wish], title: str, description: str) -> tuple[str, tuple[int, ...]]:
     """The text of edit.md in which somebody asks this of its lines; and in which line (from 1) each of them stands."""
     told = [f"title: {clean(title)}".rstrip(), f"description: {_harmless(description)}".rstrip(), ""]
-    text, places = "\n".join([*told, *notes(sheet)]), []
+    parts, places = ["\n".join([*told, *notes(sheet)])], []
+    at = parts[0].count("\n") + 1
     for number, (_, name) in enumerate(sheet.clips):
-        text += f"\n\n## {number + 1}. {clean(name)}\n" if len(sheet.clips) > 1 else "\n"
+        parts.append(f"\n\n## {number + 1}. {clean(name)}\n" if len(sheet.clips) > 1 else "\n")
+        at += parts[-1].count("\n")
         for line, wish in ((line, wish) for line, wish in zip(sheet.lines, asked, strict=True) if line.clip == number):
-            text += f"\n{_told(line, wish)}"
-            places.append(text.count("\n") + 1)
-            if line.pause_ms:
-                text += f"\n[{'keep' if wish.pause else 'pause'} {line.pause_ms / 1000:.1f} s]"
-    return text + "\n", tuple(places)
+            pause = f"\n[{'keep' if wish.pause else 'pause'} {line.pause_ms / 1000:.1f} s]" if line.pause_ms else ""
+            parts.append(f"\n{_told(line, wish)}{pause}")
+            places.append(at + 1)
+            at += parts[-1].count("\n")
+    return "".join(parts) + "\n", tuple(places)
 
 
 def notes(sheet: Sheet) -> list[str]:

@@ -159,9 +159,10 @@ def _wishes(opened: Opened, asked: Reading) -> tuple[Wish, ...]:
 
 
 def _texts(opened: Opened, asked: Reading) -> tuple[str, str]:
-    """Title and description. A title that was taken back is the recipe's again, which the sheet does not know."""
+    """Title and description. A title that was taken back is the recipe's again."""
     before, after = opened.kept.edits.title, asked.edits.title
-    title = after if after is not None else "" if before is not None else opened.kept.sheet.title
+    sheet = opened.kept.sheet
+    title = after if after is not None else sheet.usual if before is not None else sheet.title
     return title, asked.edits.description or ""
 
 
