@@ -83,13 +83,13 @@ def batch(
     counts: Counter[str] = Counter()
     try:
         with (
-            _polite(local=engine == "local"),
             _shown(space, counts, total) as display,
+            _polite(engine == "local", display.end),
             contextlib.closing(batches.run(jobs, places, tick=display.tick)) as outcomes,
         ):
             for told in outcomes:
                 counts[told["status"]] += 1
-                _say(told, as_json)
+                _say(told, as_json, display)
     except KeyboardInterrupt:
         _say_summary(counts, as_json)
         raise
@@ -126,12 +126,13 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
 
 
 @contextlib.contextmanager
-def _polite(local: bool) -> Iterator[None]:
-    """The first Ctrl-C says so and ends what runs here, the second ends at once."""
+def _polite(local: bool, end: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """The first Ctrl-C says so and ends what runs here, the second ends at once. `end` takes the bars away."""
     says = "Stopping." if local else "Stopping. The takes that workers have begun they finish, for the next run."
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, second)
+        end()
         click.echo(f"\n{says} Once more Ctrl-C stops at once.", err=True)
         raise KeyboardInterrupt
 
@@ -145,11 +146,27 @@ def _polite(local: bool) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def _to_its_end() -> Iterator[None]:
+    """A Ctrl-C meanwhile is heard afterwards: a line that is torn off halfway would be written twice."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
+
+
 # --- words for people -------------------------------------------------------------------------------------------------
 
 
 class _Display:
-    """Bars on standard error for the takes in flight and for all of them; silent where nobody watches."""
+    """Bars on standard error for the takes in flight and for all of them; silent where nobody watches.
+
+    While there are bars, all that is said goes through it: whoever writes to the terminal beside it writes into them.
+    """
 
     def __init__(
         self,
@@ -166,10 +183,28 @@ class _Display:
         self._shown: dict[str, Any] = {}
         self._began = time.monotonic()
 
+    def say(self, text: str, err: bool = False) -> None:
+        """Says something above the bars. What goes into a file or a pipe goes there."""
+        from rich.text import Text
+
+        shown = self._bars.live.is_started and self._bars.console.is_terminal
+        with _to_its_end():
+            if shown and talk.on_terminal(err):
+                self._bars.console.print(Text.from_ansi(text), soft_wrap=True)
+            else:
+                click.echo(text, err=err)
+
+    def end(self) -> None:
+        """Takes the bars away."""
+        self._bars.stop()
+
     def tick(self, takes: Sequence[str]) -> None:
         """Shows how far the takes in flight are."""
-        if self._bars.disable:
-            return
+        if not self._bars.disable:
+            with _to_its_end():
+                self._show(takes)
+
+    def _show(self, takes: Sequence[str]) -> None:
         for take in [take for take in self._shown if take not in takes]:
             self._bars.remove_task(self._shown.pop(take))
         parts = 0.0
@@ -205,23 +240,23 @@ def _shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterato
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe stays there
+        redirect_stdout=False,  # click writes around it
     ) as bars:
         yield _Display(bars, lambda take: batches.progress_of(space, take), counts, total)
 
 
-def _say(told: Told, as_json: bool) -> None:
+def _say(told: Told, as_json: bool, display: _Display) -> None:
     """One line a take. What lay ready is only counted, in words."""
     if as_json:
-        click.echo(json.dumps(told, default=str))
+        display.say(json.dumps(told, default=str))
     elif told["status"] == "failed":
         from pipeline.wording import printable
 
         name = told["take"] or printable(Path(told["clip"]))
-        talk.say_error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: ")
+        display.say(talk.error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: "), err=True)
     elif told["status"] == "made":
         found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
-        click.echo(f"{told['take']}: {found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s")
+        display.say(f"{told['take']}: {found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s")
 
 
 def _say_summary(counts: Counter[str], as_json: bool) -> None:

@@ -27,6 +27,7 @@ from pipeline.model import Person, Recipe
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
+from tests import terminal
 from tests.clips import HOPELESS, ordinary
 from tests.conftest import ROOT
 
@@ -443,6 +444,51 @@ def test_the_command_tells_each_failure_and_the_sum(candid, tmp_path):
     (told,) = said.takes
     assert told["status"] == "failed" and "1 failed" in said.err
     assert set(told) >= {"clip", "clips", "take", "videos", "error"}
+
+
+@pytest.fixture
+def hopeless(tmp_path) -> Path:
+    """A folder with clips that are none, told apart by names too long for a line of a terminal."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}-{'long-' * 30}.mp4").write_text("no clip")
+    return folder
+
+
+def test_on_a_terminal_each_line_stands_above_the_bars_and_they_leave_nothing(tmp_path, hopeless):
+    written, status = terminal.run(["--workspace", tmp_path, "batch", hopeless, "-j", "1"])
+    assert status == 1 and "all takes" in written, "there were no bars"
+    lines = terminal.seen(written)
+    told = [line for line in lines if line.startswith("Error: ")]
+    assert len(told) == 4 and all("is no video or sound that can be read." in line for line in told)
+    assert len(lines) == 9 and lines[-1].startswith("0 made, 0 lay ready, 4 failed."), lines
+
+
+def test_json_is_whole_on_a_terminal_and_goes_where_it_is_led(tmp_path, hopeless):
+    command = ["--workspace", tmp_path, "batch", hopeless, "-j", "1", "--json"]
+    written, _ = terminal.run(command)
+    assert "all takes" in written
+    lines = terminal.seen(written)
+    assert [json.loads(line)["status"] for line in lines[:-1]] == ["failed"] * 4 and "4 failed" in lines[-1]
+    with (tmp_path / "out").open("wb") as out:
+        written, _ = terminal.run(command, stdout=out.fileno())
+    assert "all takes" in written and "{" not in written
+    assert [json.loads(line)["status"] for line in (tmp_path / "out").read_text().splitlines()] == ["failed"] * 4
+
+
+def test_on_a_terminal_ctrl_c_takes_the_bars_away_before_it_says_so(tmp_path, hopeless):
+    sent: list[int] = []
+
+    def said(written: str, pid: int) -> None:
+        if written.count("is no video") == 4 and not sent:
+            sent.append(pid)
+            os.kill(pid, signal.SIGINT)
+
+    written, status = terminal.run(["--workspace", tmp_path, "batch", hopeless, "--watch", "-j", "1"], said)
+    assert status == 130
+    lines = terminal.seen(written)
+    assert lines[8].startswith("Stopping. Once more Ctrl-C") and "4 failed" in lines[9] and len(lines) == 11, lines
 
 
 def test_nothing_that_waits_is_no_failure(candid):
