@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline import circle, media, orders, report, takes, transcribers
 from pipeline.engines import Engine
-from pipeline.errors import BatchError, CandidError, WorkspaceError, in_words
+from pipeline.errors import BatchError, CandidError, ClipError, FFmpegError, in_words
 from pipeline.make import Order, make
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
@@ -35,6 +35,8 @@ _CLIPS = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv")
 )
 _COLUMNS = ("clip", "recipe", "person")
+
+_OF_THE_CLIP = (ClipError, FFmpegError)  # failures that come again with the same clip
 
 _TRIES = 3  # of a take that may be what ends its worker
 _TICK = 1.0  # seconds between two looks at what is in flight
@@ -87,9 +89,14 @@ def look(job: Job) -> Seen:
 
 
 def work(job: Job) -> Told:
-    """Makes one take; runs in a worker. Never raises: a failure is told, and remembered on the shelf."""
+    """Makes one take; runs in a worker. Never raises: a failure is told, and remembered where the clip is to blame.
+
+    A disk that is full, a program that was killed, an hour in which all was slow are the machine's: they pass, and so
+    nothing is held against the take. Nor is what went wrong with a clip that is another one, or gone, by then.
+    """
     try:
         asked, lying = _ordered(job)
+        causes = _causes(asked)  # as they are now: what comes in place of a clip meanwhile has not failed
     except Exception as fault:
         return _failed(job, fault)
     shelf = _Impatient(lying.folder)
@@ -99,7 +106,8 @@ def work(job: Job) -> Told:
     except _HeldElsewhere:
         return {"take": asked.take, "status": _HELD}
     except Exception as fault:
-        _remember(asked, shelf, in_words(fault))
+        if isinstance(fault, _OF_THE_CLIP) and _causes(asked) == causes:
+            _remember(causes, shelf, fault)
         return _failed(job, fault, asked.take)
     finally:
         progress.end()
@@ -116,7 +124,10 @@ def _causes(asked: Order) -> list[Any]:
 
 
 def _grounds(causes: list[Any], shelf: Shelf) -> str:
-    """What a failure rests on. Where any of it changes, also by hand on the shelf, another try is worth it."""
+    """What a failure rests on: clips, recipe, brand, person, engine, versions, and what was corrected by hand.
+
+    Where any of it changes, another try is worth it.
+    """
     by_hand = [path for path in (shelf.path("edit.md"), *sorted(shelf.folder.glob("words*.json"))) if path.exists()]
     return fingerprint([causes, [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in by_hand]])
 
@@ -129,12 +140,12 @@ def _failed(job: Job, fault: BaseException, take: str = "") -> Told:
     return report.failed(clips, CandidError(job.where + words.what, words.do)) | {"take": take or None}
 
 
-def _remember(asked: Order, shelf: Shelf, fault: CandidError) -> None:
-    """So that the next batch passes over it. What is wrong with the machine is not held against the take."""
-    if isinstance(fault, WorkspaceError):
-        return
+def _remember(causes: list[Any], shelf: Shelf, fault: CandidError) -> bool:
+    """So that the next batch passes over it, as long as nothing of it changes. False where that cannot be written."""
     with contextlib.suppress(CandidError, OSError):
-        shelf.note(_FAILED, {"causes": _grounds(_causes(asked), shelf), "what": fault.what, "do": fault.do})
+        shelf.note(_FAILED, {"causes": _grounds(causes, shelf), "what": fault.what, "do": fault.do})
+        return True
+    return False
 
 
 class _HeldElsewhere(Exception):  # noqa: N818 - not an error: somebody else is making it
@@ -326,7 +337,7 @@ def _give_up(flight: _Flight) -> Told:
     )
     with contextlib.suppress(Exception):
         asked, shelf = _ordered(flight.job)
-        _remember(asked, shelf, fault)
+        _remember(_causes(asked), shelf, fault)
     return _failed(flight.job, fault, flight.take)
 
 

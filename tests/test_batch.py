@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -19,10 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands import batch as batch_command
-from pipeline import batch, orders, report, takes, transcribers
+from pipeline import batch, limits, orders, report, takes, transcribers
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
-from pipeline.errors import BatchError, ClipError, WorkspaceError
+from pipeline.errors import BatchError, ClipError, LimitError, TranscriberError, WorkspaceError, in_words
 from pipeline.model import Person, Recipe
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
@@ -201,9 +202,17 @@ def test_another_recipe_is_another_try(bad):
 
 
 def test_what_is_wrong_with_the_machine_is_not_held_against_the_take(bad, monkeypatch):
-    monkeypatch.setattr(batch, "make", _raising(WorkspaceError("The disk is full.", "Free some space.")))
-    assert batch.work(bad)["error"]["what"] == "The disk is full."
-    assert batch.look(bad).told is None
+    for passes in (
+        WorkspaceError("The disk is full.", "Free some space."),
+        LimitError("ffmpeg ran out of memory or was killed.", "Close other programs."),
+        TranscriberError("The model is missing.", "Get it."),
+        MemoryError(),
+        OSError(errno.ESTALE, "Stale file handle"),
+        ZeroDivisionError(),
+    ):
+        monkeypatch.setattr(batch, "make", _raising(passes))
+        assert batch.work(bad)["error"]["what"] == in_words(passes).what
+        assert batch.look(bad).told is None
     monkeypatch.setattr(batch, "make", _raising(ClipError("It is broken.", "Record it again.")))
     batch.work(bad)
     assert batch.look(bad).told["error"] == {"what": "It is broken.", "do": "Record it again."}
@@ -214,6 +223,32 @@ def _raising(fault: Exception):
         raise fault
 
     return make
+
+
+def test_a_clip_that_is_replaced_while_it_is_made_has_not_failed(bad, monkeypatch):
+    for change in (lambda: Path(bad.names[0]).write_text("another one"), Path(bad.names[0]).unlink):
+
+        def replaced(*_: object, change=change) -> None:
+            change()
+            raise ClipError("It changed while it was read.", "Wait.")
+
+        monkeypatch.setattr(batch, "make", replaced)
+        assert batch.work(bad)["status"] == "failed"
+        assert not (bad.root / "output" / "clip" / ".failed").exists()
+
+
+def test_whatever_fails_when_a_clip_was_changed_or_taken_away_fails_for_that(tmp_path, monkeypatch):
+    clip = ordinary(tmp_path)
+    changes = {"changed while it was read": lambda: clip.write_text("x"), "no longer there": clip.unlink}
+    for says, change in changes.items():
+
+        def read(*_: object, change=change, **__: object) -> None:
+            change()
+            raise FileNotFoundError(errno.ENOENT, "No such file", str(clip))
+
+        monkeypatch.setattr(limits, "call", read)
+        told = batch.work(Job(tmp_path / "space", (str(clip),), Wanted()))
+        assert says in told["error"]["what"] and told["error"]["what"].startswith("clip.mp4")
 
 
 def test_a_job_that_makes_no_sense_fails_before_anything_starts(tmp_path):
