@@ -20,6 +20,7 @@ from pipeline.errors import CandidError
 
 if TYPE_CHECKING:
     from pipeline.batch import Job, Source, Told
+    from pipeline.engines import Engine
     from pipeline.workspace import Workspace
 
 _SECONDS_BETWEEN_LOOKS = 2.0
@@ -78,23 +79,34 @@ def batch(
     wanted = orders.Wanted(recipe_name or "", person_id or "")
     if recipe_name or person_id:
         orders.settle(space, wanted)  # what is wrong there is said once, not for every clip
-    jobs, total = _jobs(space, source, batches.Job(space.root, (), wanted, retry=retry_failed), watch)
-    places = engines.choose(engine, at_once, space.output)
-    counts: Counter[str] = Counter()
+    asked = batches.Job(space.root, (), wanted, retry=retry_failed, debug=bool(os.environ.get("CANDID_DEBUG")))
+    jobs, total = _jobs(space, source, asked, watch)
+    sum_of = _Sum()
+    if total == 0:
+        click.echo(_why_nothing(space, source), err=as_json)
+        sum_of.say(as_json)
+        return
     try:
-        with (
-            _shown(space, counts, total) as display,
-            _polite(engine == "local", display.end),
-            contextlib.closing(batches.run(jobs, places, tick=display.tick)) as outcomes,
-        ):
-            for told in outcomes:
-                counts[told["status"]] += 1
-                _say(told, as_json, display)
-    except KeyboardInterrupt:
-        _say_summary(counts, as_json)
+        _run(space, jobs, engines.choose(engine, at_once, space.output), sum_of, total, as_json)
+    except (KeyboardInterrupt, CandidError):
+        sum_of.say(as_json)
         raise
-    _say_summary(counts, as_json)
-    sys.exit(1 if counts["failed"] else 0)
+    sum_of.say(as_json)
+    sys.exit(1 if sum_of.counts["failed"] else 0)
+
+
+def _run(space: Workspace, jobs: Source, engine: Engine, sum_of: _Sum, total: int | None, as_json: bool) -> None:
+    """Makes the takes, and says of each what it came to."""
+    from pipeline import batch as batches
+
+    with (
+        _shown(space, sum_of.counts, total) as display,
+        _polite(engine.here, display.end),
+        contextlib.closing(batches.run(jobs, engine, tick=display.tick)) as outcomes,
+    ):
+        for told in outcomes:
+            sum_of.add(told)
+            _say(told, as_json, display)
 
 
 def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple[Source, int | None]:
@@ -107,11 +119,10 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
         return replace(job, names=(str(name),))
 
     if source is None:
-        takes = batches.handed_in(space)
-        return map(named, takes), len(takes)
+        found: list[Job | Told] = [*batches.damaged(space), *map(named, batches.handed_in(space))]
+        return found, len(found)
     if watch:
-        found = batches.watched(lambda: batches.in_folder(source), _SECONDS_BETWEEN_LOOKS)
-        return (None if path is None else named(path) for path in found), None
+        return _watched(source, named), None
     if source.is_dir():
         clips = batches.in_folder(source)
         return map(named, clips), len(clips)
@@ -120,6 +131,35 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
     if source.suffix.lower() != ".csv":
         raise click.UsageError(f"{source} is neither a folder nor a manifest (a .csv file).")
     return batches.in_manifest(source, job), sum(1 for _ in batches.in_manifest(source, job))
+
+
+def _watched(folder: Path, named: Callable[[Path], Job]) -> Iterator[Job | Told | None]:
+    from pipeline import batch as batches
+
+    for found in batches.watched(lambda: batches.in_folder(folder), _SECONDS_BETWEEN_LOOKS):
+        if isinstance(found, CandidError):
+            yield batches.told_of(folder, found)
+        else:
+            yield named(found) if found else None
+
+
+def _why_nothing(space: Workspace, source: Path | None) -> str:
+    """Why there is nothing to do, and what next."""
+    from pipeline import batch as batches
+    from pipeline import takes
+
+    if source is None and takes.listed(space.takes):
+        return "Nothing waits: all takes that were handed in are approved or published. See: candid status"
+    if source is None:
+        return (
+            "No takes were handed in here. Hand one in with candid submit CLIP -r RECIPE --as PERSON, "
+            "or name a folder of clips: candid batch DIR"
+        )
+    if not source.is_dir():
+        return f"{source} names no clips: each line below the first names one."
+    if below := batches.below(source):
+        return f"There are no clips in {source} itself, and folders in it are not looked at. Try: candid batch {below}"
+    return f"There are no clips in {source}: files whose names end in {', '.join(sorted(batches.CLIPS))}."
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------
@@ -247,8 +287,12 @@ def _shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterato
 
 def _say(told: Told, as_json: bool, display: _Display) -> None:
     """One line a take. What lay ready is only counted, in words."""
+    from pipeline import report
+
+    if told.get("traceback"):
+        display.say(told["traceback"], err=True)
     if as_json:
-        display.say(json.dumps(told, default=str))
+        display.say(json.dumps(report.as_promised(told), default=str))
     elif told["status"] == "failed":
         from pipeline.wording import printable
 
@@ -256,11 +300,25 @@ def _say(told: Told, as_json: bool, display: _Display) -> None:
         display.say(talk.error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: "), err=True)
     elif told["status"] == "made":
         found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
-        display.say(f"{told['take']}: {found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s")
+        took = f"{found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s"
+        display.say(f"{told['take']}: {'; '.join([took, *report.in_short(found, told['take'])])}")
 
 
-def _say_summary(counts: Counter[str], as_json: bool) -> None:
-    told = f"{counts['made']} made, {counts['kept']} lay ready, {counts['failed']} failed."
-    if counts["failed"]:
-        told += " Those that failed are passed over until they change, or with --retry-failed."
-    click.echo(told, err=as_json)
+class _Sum:
+    """What the takes came to, all in all."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()  # by their status
+        self._remembered = 0
+
+    def add(self, told: Told) -> None:
+        self.counts[told["status"]] += 1
+        self._remembered += bool(told.get("remembered"))
+
+    def say(self, as_json: bool) -> None:
+        failed, kept = self.counts["failed"], self._remembered
+        told = f"{self.counts['made']} made, {self.counts['kept']} lay ready, {failed} failed."
+        if kept:
+            which = "Those that failed" if kept == failed else f"Of those that failed, {kept}"
+            told += f" {which} will be passed over until changed, or with --retry-failed."
+        click.echo(told, err=as_json)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import os
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
@@ -26,18 +28,20 @@ from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
 
-Told = dict[str, Any]  # what a take came to: the object that `--json` promises
+Told = dict[str, Any]  # what a take came to: the object that `--json` promises, and what `_failed` adds
 
 PROGRESS = ".progress"  # on a take's shelf while it is made: the step, and how much of it is done (0..1)
 _FAILED = ".failed"  # on a take's shelf: why it failed, and what was known then
 _HELD = "held"  # the status of a take that another process is making
-_CLIPS = frozenset(
+CLIPS = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv")
 )
+_WAITING = ("recorded", "made")  # "made" is looked at: its recipe may have changed
 _COLUMNS = ("clip", "recipe", "person")
 
 _OF_THE_CLIP = (ClipError, FFmpegError)  # failures that come again with the same clip
 
+_LOOKED_BELOW = 1000  # folders that are looked through for clips, where one that was named holds none
 _TRIES = 3  # of a take that may be what ends its worker
 _TICK = 1.0  # seconds between two looks at what is in flight
 _HELD_FOR = 2.0  # seconds until a take that another process makes is looked at again
@@ -49,7 +53,7 @@ class Job:
     """A take to be made: small, and all that a worker elsewhere needs.
 
     `names` are words of the command line (a clip, a take that was handed in). Its errors begin with `where`. `retry`
-    makes it again where it failed before.
+    makes it again where it failed before. `debug` does so too, and has the traceback told.
     """
 
     root: Path
@@ -57,6 +61,7 @@ class Job:
     wanted: Wanted
     where: str = ""
     retry: bool = False
+    debug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,10 @@ def look(job: Job) -> Seen:
         if lying := report.kept(shelf, causes):
             return Seen(asked.take, lying.promised(asked.clips, asked.take))
         before = shelf.noted(_FAILED)
-        if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not job.retry:
-            return Seen(asked.take, _failed(job, CandidError(before["what"], before["do"]), asked.take))
+        again = job.retry or job.debug
+        if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not again:
+            fault = CandidError(before["what"], before["do"])
+            return Seen(asked.take, _failed(job, fault, asked.take, remembered=True))
         return Seen(asked.take)
     except Exception as fault:
         return Seen("", _failed(job, fault))
@@ -106,9 +113,9 @@ def work(job: Job) -> Told:
     except _HeldElsewhere:
         return {"take": asked.take, "status": _HELD}
     except Exception as fault:
-        if isinstance(fault, _OF_THE_CLIP) and _causes(asked) == causes:
-            _remember(causes, shelf, fault)
-        return _failed(job, fault, asked.take)
+        lasting = isinstance(fault, _OF_THE_CLIP) and _causes(asked) == causes
+        remembered = lasting and _remember(causes, shelf, in_words(fault))
+        return _failed(job, fault, asked.take, remembered=remembered)
     finally:
         progress.end()
     shelf.note(_FAILED, None)
@@ -132,12 +139,16 @@ def _grounds(causes: list[Any], shelf: Shelf) -> str:
     return fingerprint([causes, [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in by_hand]])
 
 
-def _failed(job: Job, fault: BaseException, take: str = "") -> Told:
+def _failed(job: Job, fault: BaseException, take: str = "", *, remembered: bool = False) -> Told:
+    """The object that is promised; besides, whether the take is passed over from now on, and the traceback."""
     words = in_words(fault)
     clips = [Path(name).absolute() for name in job.names]
     if take:  # then the words of the command line have been understood
         clips = list(Workspace(job.root).clips(job.names[0])) if len(job.names) == 1 else clips
-    return report.failed(clips, CandidError(job.where + words.what, words.do)) | {"take": take or None}
+    told = report.failed(clips, CandidError(job.where + words.what, words.do))
+    if job.debug:
+        told["traceback"] = "".join(traceback.format_exception(fault)).rstrip()
+    return told | {"take": take or None, "remembered": remembered}
 
 
 def _remember(causes: list[Any], shelf: Shelf, fault: CandidError) -> bool:
@@ -216,7 +227,8 @@ def run(
 ) -> Generator[Told, None, None]:
     """What each job came to, as it is done. A take that fails or ends its worker does not stop the others.
 
-    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on.
+    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on, and
+    where the source cannot: then when all that it gave before is done.
     """
     try:
         yield from _Loop(iter(jobs), engine, task, look, tick).all()
@@ -242,6 +254,7 @@ class _Loop:
         self._suspects = deque[_Flight]()  # for the end: one at a time
         self._held = deque[_Flight]()  # for the end: others are making them
         self._ended = False
+        self._fault: BatchError | None = None  # of the source: told when all that came before it is done
 
     def all(self) -> Iterator[Told]:
         while True:
@@ -250,6 +263,8 @@ class _Loop:
             if self._flying:
                 yield from self._landed()
             elif self._ended and not (self._again or self._suspects or self._held):
+                if self._fault:
+                    raise self._fault
                 return
             else:
                 time.sleep(_TICK / 2)
@@ -290,7 +305,9 @@ class _Loop:
             return next(self._jobs)
         except StopIteration:
             self._ended = True
-            return None
+        except BatchError as fault:
+            self._ended, self._fault = True, fault
+        return None
 
     def _hand_in(self, flight: _Flight) -> Iterator[Told]:
         try:
@@ -335,10 +352,11 @@ def _give_up(flight: _Flight) -> Told:
         "Each worker that made this take ended with it: it was killed, or ran out of memory.",
         "Look at the clip alone with candid render, or try it again with candid batch --retry-failed.",
     )
+    remembered = False
     with contextlib.suppress(Exception):
         asked, shelf = _ordered(flight.job)
-        _remember(_causes(asked), shelf, fault)
-    return _failed(flight.job, fault, flight.take)
+        remembered = _remember(_causes(asked), shelf, fault)
+    return _failed(flight.job, fault, flight.take, remembered=remembered)
 
 
 # --- which takes ------------------------------------------------------------------------------------------------------
@@ -346,31 +364,57 @@ def _give_up(flight: _Flight) -> Told:
 
 def handed_in(space: Workspace) -> tuple[str, ...]:
     """The takes that were handed in and wait. What is approved stays as it is: the approval is of exactly that file."""
-    waiting = ("recorded", "made")  # "made" is looked at: its recipe may have changed
-    return tuple(take.id for take in takes.listed(space.takes) if circle.state_of(space, take) in waiting)
+    return tuple(take.id for take in takes.listed(space.takes) if circle.state_of(space, take.id) in _WAITING)
+
+
+def damaged(space: Workspace) -> tuple[Told, ...]:
+    """The takes that were handed in and would wait if they could be read: each told as failed."""
+    found = takes.damaged(space.takes).items()
+    return tuple(told_of(space.takes / id, fault, id) for id, fault in found if circle.state_of(space, id) in _WAITING)
+
+
+def told_of(place: Path, fault: CandidError, take: str = "") -> Told:
+    """What is told of something that cannot become a job."""
+    return report.failed([place], fault) | {"take": take or None}
 
 
 def in_folder(folder: Path) -> tuple[Path, ...]:
     """The clips in a folder by their names. BatchError where it cannot be read."""
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in _CLIPS and path.is_file()]
+        found = [path for path in folder.iterdir() if path.suffix.lower() in CLIPS and path.is_file()]
     except OSError as fault:
-        raise BatchError(f"The folder {folder} cannot be read: {fault.strerror}.", "") from fault
+        raise BatchError(
+            f"The folder {folder} cannot be read: {fault.strerror}.",
+            "Look whether it still has that name, and whether you may read it; then run the same command again.",
+        ) from fault
     return tuple(sorted(path.absolute() for path in found if not path.name.startswith(".")))
 
 
-def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Path | None]:
+def below(folder: Path) -> Path | None:
+    """A folder in this one that holds clips; None where none is found soon."""
+    for place, _, names in itertools.islice(os.walk(folder), 1, _LOOKED_BELOW):
+        if any(Path(name).suffix.lower() in CLIPS and not name.startswith(".") for name in names):
+            return Path(place)
+    return None
+
+
+def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Path | CandidError | None]:
     """New and changed clips without end, each once it is whole: unchanged in two looks, `seconds` apart.
 
-    None where there is nothing now.
+    None where there is nothing now. Where they cannot be looked at, that is told once, and tried on.
     """
     before: dict[Path, tuple[int, int]] = {}
     given: dict[Path, tuple[int, int]] = {}
+    lost = False
     while True:
-        now = {}
-        for path in clips():
-            with contextlib.suppress(CandidError):
-                now[path] = media.signature(path)
+        try:
+            now = _signatures(clips())
+            lost = False
+        except BatchError as fault:
+            now = {}
+            if not lost:
+                yield CandidError(fault.what, "It is looked for all the time: bring it back, or stop with Ctrl-C.")
+            lost = True
         for path, signature in now.items():
             if before.get(path) == signature != given.get(path):
                 given[path] = signature
@@ -379,6 +423,15 @@ def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Pat
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             yield None
+
+
+def _signatures(clips: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """By these the clips are known that can be read now."""
+    found = {}
+    for path in clips:
+        with contextlib.suppress(CandidError):
+            found[path] = media.signature(path)
+    return found
 
 
 def in_manifest(path: Path, job: Job) -> Iterator[Job | Told]:

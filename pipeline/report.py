@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _REPORT = "report.json"
 _WORDS = "words.json"
 _EDIT = "edit.md"
+_DRAFT = (
+    "The captions are a draft by the embedded engine. For real captions: "
+    "pip install 'candid[whisper]' and candid models download small"
+)
 _PROMISED = (
     "clip",
     "clips",
@@ -102,6 +106,24 @@ def failed(clips: Sequence[Path], fault: CandidError) -> dict[str, Any]:
         "status": "failed",
         "error": {"what": fault.what, "do": fault.do},
     }
+
+
+def as_promised(told: dict[str, Any]) -> dict[str, Any]:
+    """Of what a take came to, what `--json` prints."""
+    return {key: told[key] for key in _PROMISED if key in told}
+
+
+def in_short(told: dict[str, Any], take: str) -> Iterator[str]:
+    """What somebody has to know of a finished take, in a few words. `told` is its report.json."""
+    draft = [note for note in told["notes"] if note == _DRAFT]
+    unclear = [note for note in told["notes"] if note.startswith(f"{_EDIT}, line ")]
+    if draft:
+        yield "draft captions"
+    if unclear:
+        is_are = "is" if len(unclear) == 1 else "are"
+        yield f"{_counted(len(unclear), 'line')} of {_EDIT} {is_are} unclear: candid words check {take}"
+    if rest := len(told["notes"]) - len(draft) - len(unclear):
+        yield f"{_counted(rest, 'note')} in its {_REPORT}"
 
 
 def causes(order: Order, choice: Choice) -> list[Any]:
@@ -239,10 +261,7 @@ def draft_note(found: Sequence[Found]) -> list[str]:
     """What is to be said where the words are a draft."""
     if not any(each.transcript.draft and each.transcript.words for each in found):
         return []
-    return [
-        "The captions are a draft by the embedded engine. For real captions: "
-        "pip install 'candid[whisper]' and candid models download small"
-    ]
+    return [_DRAFT]
 
 
 def _bumper(variant: Variant) -> int:

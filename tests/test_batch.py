@@ -5,26 +5,31 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import traceback
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cli
 from commands import batch as batch_command
 from pipeline import batch, limits, orders, report, takes, transcribers
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
-from pipeline.errors import BatchError, ClipError, LimitError, TranscriberError, WorkspaceError, in_words
-from pipeline.model import Person, Recipe
+from pipeline.errors import BatchError, ClipError, FFmpegError, LimitError, TranscriberError, WorkspaceError, in_words
+from pipeline.model import Person, Recipe, Transcript, Word
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
@@ -391,6 +396,38 @@ def test_a_watched_clip_is_given_once_it_is_whole_and_again_when_it_changed(tmp_
     assert given(0.5) == []
 
 
+def test_a_watched_folder_that_is_gone_for_a_moment_is_told_once_and_looked_for(tmp_path):
+    folder, away = tmp_path / "rec", tmp_path / "away"
+    folder.mkdir()
+    (folder / "old.mp4").write_bytes(b"whole")
+    looks = batch.watched(partial(batch.in_folder, folder), 0.1)
+
+    def seen(seconds: float) -> list[object]:
+        until, found = time.monotonic() + seconds, []
+        while time.monotonic() < until:
+            found += filter(None, [next(looks)])
+        return found
+
+    assert seen(0.5) == [folder / "old.mp4"]
+    folder.rename(away)
+    (fault,) = seen(0.5)
+    assert "cannot be read" in fault.what and "bring it back" in fault.do
+    (away / "new.mp4").write_bytes(b"whole")
+    away.rename(folder)
+    assert seen(0.6) == [folder / "new.mp4"]
+
+
+def test_a_source_that_breaks_off_lets_what_it_gave_be_done():
+    def source():
+        yield job("a")
+        raise BatchError("The list is gone.", "Bring it back.")
+
+    outcomes = batch.run(source(), local.Engine(1), task=done, look=unseen)
+    assert next(outcomes) == done(job("a"))
+    with pytest.raises(BatchError, match="The list is gone"):
+        next(outcomes)
+
+
 def _manifest(folder: Path, text: str) -> list[Job | batch.Told]:
     path = folder / "list.csv"
     path.write_text(text, encoding="utf-8")
@@ -529,7 +566,84 @@ def test_on_a_terminal_ctrl_c_takes_the_bars_away_before_it_says_so(tmp_path, ho
 def test_nothing_that_waits_is_no_failure(candid):
     said = candid("batch")
     assert (said.status, said.err) == (0, "")
-    assert said.out == "0 made, 0 lay ready, 0 failed.\n"
+    why, total = said.out.splitlines()
+    assert total == "0 made, 0 lay ready, 0 failed."
+    assert why.startswith("No takes were handed in here.") and "candid submit CLIP" in why and "candid batch DIR" in why
+
+
+def test_why_there_is_nothing_to_do_is_said(candid, tmp_path):
+    folder = tmp_path / "rec"
+    (folder / "monday").mkdir(parents=True)
+    said = candid("batch", folder)
+    assert said.status == 0 and f"There are no clips in {folder}: files whose names end in .3gp, .avi," in said.out
+    (folder / "monday" / "clip.mp4").touch()
+    assert f"Try: candid batch {folder}/monday" in candid("batch", folder).out
+    (tmp_path / "list.csv").write_text("clip\n")
+    assert "list.csv names no clips" in candid("batch", tmp_path / "list.csv").out
+    said = candid("batch", folder, "--json")
+    assert said.out == "" and "There are no clips" in said.err
+
+
+def test_a_take_that_was_handed_in_and_is_damaged_fails(candid, space, tmp_path, monkeypatch):
+    (tmp_path / "assets" / "people").mkdir(parents=True)
+    (tmp_path / "assets" / "people" / "demo.toml").write_text('name = "D"\n')
+    _handed_in(space, ordinary(tmp_path), 3)
+    (space.takes / "yard-demo" / "take.json").write_text("{broken")
+    next((space.takes / "yard-demo-2").glob("*.mp4")).unlink()
+    monkeypatch.setattr(batch, "handed_in", lambda space: ())
+    said = candid("batch", "-j", "1")
+    assert said.status == 1 and "0 made, 0 lay ready, 2 failed.\n" in said.out, "nothing of it is remembered"
+    assert "yard-demo: The take yard-demo is damaged: its take.json cannot be read." in said.err
+    assert "yard-demo-2: The take yard-demo-2 is damaged: its clip" in said.err
+    told = candid("batch", "-j", "1", "--json").takes
+    assert [each["take"] for each in told] == ["yard-demo", "yard-demo-2"]
+    assert told[0]["clip"] == str(space.takes / "yard-demo") and "remembered" not in told[0]
+
+
+def test_what_was_found_out_stays_among_us_but_for_debugging(candid, hopeless, monkeypatch):
+    monkeypatch.setenv("CANDID_DEBUG", "1")
+    space = hopeless.parent
+    for _ in range(2):  # what failed before is made again, so that all of it is seen
+        result = CliRunner().invoke(cli.main, ["--workspace", str(space), "batch", str(hopeless), "-j", "1", "--json"])
+        assert result.stderr.count("Traceback (most recent call last)") >= 4 and "in _opened" in result.stderr
+        told = [json.loads(line) for line in result.stdout.splitlines()]
+        assert len(told) == 4 and not any("traceback" in each for each in told)
+
+
+def test_what_ffmpeg_said_is_in_a_traceback():
+    fault = pickle.loads(pickle.dumps(FFmpegError("It failed.", "Look.", "all it said")))
+    assert "all it said" in "".join(traceback.format_exception(fault)) and fault.said == "all it said"
+
+
+@pytest.mark.parametrize(
+    ("remembered", "says"),
+    [
+        ([False, False], "2 failed."),
+        ([True, True], "2 failed. Those that failed will be passed over until changed, or with --retry-failed."),
+        ([True, False], "2 failed. Of those that failed, 1 will be passed over until changed, or with --retry-failed."),
+    ],
+)
+def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, capsys):
+    total = batch_command._Sum()
+    for each in remembered:
+        total.add({"status": "failed", "remembered": each})
+    total.say(as_json=False)
+    assert capsys.readouterr().out == f"0 made, 0 lay ready, {says}\n"
+
+
+def test_the_line_of_a_take_says_what_is_to_be_known():
+    notes = ["edit.md, line 3: what?", "edit.md, line 9: who?", "The file is cut off."]
+    facts = {"notes": [*notes, *report.draft_note([_heard(draft=True)])]}
+    assert list(report.in_short(facts, "talk")) == [
+        "draft captions",
+        "2 lines of edit.md are unclear: candid words check talk",
+        "1 note in its report.json",
+    ]
+    assert list(report.in_short({"notes": report.draft_note([_heard(draft=False)])}, "talk")) == []
+
+
+def _heard(draft: bool) -> SimpleNamespace:
+    return SimpleNamespace(transcript=Transcript((Word("ja", 0, 10, 0.5),), draft=draft))
 
 
 @pytest.mark.parametrize(

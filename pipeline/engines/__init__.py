@@ -11,9 +11,13 @@ from pipeline.errors import BatchError
 
 
 class Engine(Protocol):
-    """Opens an executor, and judges what comes out of it. `window` takes are handed in at once."""
+    """Opens an executor, and judges what comes out of it. `window` takes are handed in at once.
+
+    `here` is whether they are made on this machine, and end with the batch.
+    """
 
     window: int
+    here: bool
 
     def open(self) -> Executor:
         """A new executor, in place of the one before. BatchError where there is none to be had."""

@@ -52,6 +52,8 @@ class Ticket:
 class Engine:
     """The workers of the scheduler at `address`."""
 
+    here = False
+
     def __init__(self, address: str, output: Path) -> None:
         self.window = _SMALLEST_WINDOW
         self._address = address

@@ -19,6 +19,8 @@ _MOST_AT_ONCE = 8
 class Engine:
     """`count` takes at once. A process that is killed breaks the whole pool, so a new one is opened."""
 
+    here = True
+
     def __init__(self, count: int) -> None:
         self.count = count
         self.window = count + 1  # one waits ready, so that no process is idle
