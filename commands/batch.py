@@ -87,20 +87,22 @@ def batch(
         sum_of.say(as_json)
         return
     try:
-        _run(space, jobs, engines.choose(engine, at_once, space.output), sum_of, total, as_json)
+        with _shown(space, sum_of.counts, total) as display:
+            places = engines.choose(engine, at_once, space.output, lambda text: display.say(text, err=True))
+            _run(jobs, places, display, sum_of, as_json)
     except (KeyboardInterrupt, CandidError):
-        sum_of.say(as_json)
+        if sum_of.counts:
+            sum_of.say(as_json)
         raise
     sum_of.say(as_json)
     sys.exit(1 if sum_of.counts["failed"] else 0)
 
 
-def _run(space: Workspace, jobs: Source, engine: Engine, sum_of: _Sum, total: int | None, as_json: bool) -> None:
+def _run(jobs: Source, engine: Engine, display: _Display, sum_of: _Sum, as_json: bool) -> None:
     """Makes the takes, and says of each what it came to."""
     from pipeline import batch as batches
 
     with (
-        _shown(space, sum_of.counts, total) as display,
         _polite(engine.here, display.end),
         contextlib.closing(batches.run(jobs, engine, tick=display.tick)) as outcomes,
     ):

@@ -204,10 +204,11 @@ class Progress:
 
 @dataclass(slots=True)
 class _Flight:
-    """A job on its way: how often it may have ended its worker, and when to look at it again."""
+    """A job on its way: whether it was handed in before, how often it may have ended its worker, when to look again."""
 
     job: Job
     take: str = ""
+    again: bool = False
     lost: int = 0
     due: float = 0.0
 
@@ -281,7 +282,8 @@ class _Loop:
             seen = self._look(item.job)
             item.take = seen.take
             if seen.told is not None:
-                yield seen.told
+                ours = item.again and seen.told["status"] == "kept"  # made, and the news of it was lost
+                yield seen.told | {"status": "made"} if ours else seen.told
             else:
                 yield from self._hand_in(item)
 
@@ -339,6 +341,7 @@ class _Loop:
     def _reopen(self) -> Iterator[Told]:
         flying, self._flying = self._flying, {}
         for future, flight in flying.items():
+            flight.again = True
             flight.lost += self._engine.guilty(future)
             if flight.lost >= _TRIES:
                 yield _give_up(flight)

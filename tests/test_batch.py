@@ -500,6 +500,29 @@ def test_an_engine_that_nobody_knows_is_refused(tmp_path):
         choose("dask", None, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "address", ["foo", "tcp://127.0.0.1", "127.0.0.1:99999", "tcp://:8786", "http://127.0.0.1:80", "tcp://h:1/path"]
+)
+def test_an_address_that_cannot_be_one_is_refused_at_once(address, tmp_path):
+    with pytest.raises(BatchError, match="is no address of a scheduler") as told:
+        choose(f"dask:{address}", None, tmp_path)
+    assert "dask:tcp://192.168.1.5:8786" in told.value.do
+
+
+def test_an_address_may_be_short_or_long(tmp_path):
+    for address in ("host:8786", "tcp://127.0.0.1:1", "tls://[::1]:8786"):
+        choose(f"dask:{address}", None, tmp_path)
+
+
+def test_what_was_made_before_the_engine_was_lost_counts_as_made(tmp_path):
+    def ready(each: Job) -> Seen:
+        made = (tmp_path / each.names[0]).exists()
+        return Seen(each.names[0], {"take": each.names[0], "status": "kept"} if made else None)
+
+    told = list(batch.run([job("dies-always", tmp_path)], local.Engine(1), task=deadly, look=ready))
+    assert [each["status"] for each in told] == ["made"]
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
