@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -19,19 +19,24 @@ from commands import talk
 from pipeline.errors import CandidError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from pipeline.batch import Job, Source, Told
     from pipeline.engines import Engine
     from pipeline.workspace import Workspace
 
 _SECONDS_BETWEEN_LOOKS = 2.0
+_MOST_AT_ONCE = 64  # each takes half a GiB or more, and encodes on all cores by itself
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _count(context: click.Context, option: click.Parameter, said: str) -> int | None:
     """A number of takes; None for `auto`."""
     if said == "auto":
         return None
-    if not said.isdecimal() or not 1 <= int(said) <= 1000:
-        raise click.BadParameter(f"{said!r} is neither a number of takes nor auto.", context, option)
+    if not said.isdecimal() or not 1 <= int(said) <= _MOST_AT_ONCE:
+        says = f"{said!r} is neither a number of takes (1 to {_MOST_AT_ONCE}) nor auto."
+        raise click.BadParameter(says, context, option)
     return int(said)
 
 
@@ -169,11 +174,14 @@ def _why_nothing(space: Workspace, source: Path | None) -> str:
 
 @contextlib.contextmanager
 def _polite(local: bool, end: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """The first Ctrl-C says so and ends what runs here, the second ends at once. `end` takes the bars away."""
+    """The first Ctrl-C says so and ends what runs here, the second ends at once; likewise where it is told to end.
+
+    `end` takes the bars away.
+    """
     says = "Stopping." if local else "Stopping. The takes that workers have begun they finish, for the next run."
 
     def first(*_: object) -> None:
-        signal.signal(signal.SIGINT, second)
+        _heed(second)
         end()
         click.echo(f"\n{says} Once more Ctrl-C stops at once.", err=True)
         raise KeyboardInterrupt
@@ -181,24 +189,40 @@ def _polite(local: bool, end: Callable[[], object] = lambda: None) -> Iterator[N
     def second(*_: object) -> None:
         os._exit(130)
 
-    before = signal.signal(signal.SIGINT, first)
-    try:
+    with _heeding(first):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
 def _to_its_end() -> Iterator[None]:
     """A Ctrl-C meanwhile is heard afterwards: a line that is torn off halfway would be written twice."""
     heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with _heeding(lambda number, _: heard.append(number)):
+            yield
+    finally:
+        if heard:
+            signal.raise_signal(heard[0])
+
+
+Handler: TypeAlias = "Callable[[int, FrameType | None], object]"
+
+
+@contextlib.contextmanager
+def _heeding(handler: Handler) -> Iterator[None]:
+    """Ctrl-C, and the signal by which other programs tell one to end, call this meanwhile."""
+    before = [signal.getsignal(number) for number in _STOPS]
+    _heed(handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if heard:
-            signal.raise_signal(signal.SIGINT)
+        for number, told in zip(_STOPS, before, strict=True):
+            signal.signal(number, told)
+
+
+def _heed(handler: Handler) -> None:
+    for number in _STOPS:
+        signal.signal(number, handler)
 
 
 # --- words for people -------------------------------------------------------------------------------------------------

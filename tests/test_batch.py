@@ -34,6 +34,7 @@ from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
 from tests import terminal
+from tests.batches import left_behind, start, workspace
 from tests.clips import HOPELESS, ordinary
 from tests.conftest import ROOT
 
@@ -674,6 +675,7 @@ def _heard(draft: bool) -> SimpleNamespace:
     [
         (["-j", "0"], "neither a number"),
         (["-j", "many"], "neither a number"),
+        (["-j", "1000"], "1 to 64"),
         (["--watch"], "needs a folder"),
         (["--engine", "dask:tcp://127.0.0.1:1", "-j", "2"], "cluster"),
         (["list.txt"], "no file list.txt"),
@@ -704,6 +706,22 @@ def test_ctrl_c_still_tells_the_sum(tmp_path):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out.startswith("0 made, 0 lay ready, 1 failed.") and "Stopped." in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT], [signal.SIGKILL]])
+def test_however_a_batch_is_ended_it_ends_without_noise(numbers, recorded, tmp_path):
+    place = workspace(tmp_path / "space")
+    process = start(place, recorded, "-j", "2")
+    while not list(place.glob("output/*/work/*/*")):
+        time.sleep(0.05)
+    for number in numbers:
+        process.send_signal(number)
+    process.wait(timeout=10)
+    assert left_behind(place) == []
+    said = (place / "err").read_text()
+    assert "leaked" not in said and "Traceback" not in said
+    assert said.count("Stopping. Once more") == (0 if signal.SIGKILL in numbers else 1)
 
 
 def test_what_workers_elsewhere_go_on_with_is_said(capsys):
