@@ -73,6 +73,19 @@ class Shelf:
             shutil.rmtree(self.work, ignore_errors=True)
             lock.release()
 
+    def held(self) -> bool:
+        """Whether a run holds the take now."""
+        import filelock
+
+        if not self.folder.exists():
+            return False
+        with explained(self.folder):
+            try:
+                with filelock.FileLock(self.folder / ".lock", timeout=0):
+                    return False
+            except filelock.Timeout:
+                return True
+
     @contextlib.contextmanager
     def _standing(self) -> Iterator[None]:
         """Whatever fails in a folder that somebody deletes meanwhile, fails for that."""

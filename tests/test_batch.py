@@ -291,6 +291,18 @@ def test_progress_is_noted_at_most_twice_a_second_and_taken_away(tmp_path):
     Progress(shelf).end()  # without ever having told anything
 
 
+def test_progress_that_a_killed_run_left_is_taken_away_before_the_take_is_handed_in(tmp_path):
+    clip = ordinary(tmp_path)
+    each = Job(tmp_path / "space", (str(clip),), Wanted())
+    shelf = Shelf(tmp_path / "space" / "output" / "clip")
+    shelf.note(batch.PROGRESS, {"step": "rendering", "done": 0.9})
+    with shelf.mine():
+        batch.look(each)
+        assert batch.progress_of(Workspace(each.root), "clip") == ("rendering", 0.9), "somebody makes it"
+    batch.look(each)
+    assert batch.progress_of(Workspace(each.root), "clip") is None
+
+
 @pytest.mark.parametrize("text", ["", "{half", "[]", '{"done": "much"}'])
 def test_a_damaged_note_of_progress_is_none(tmp_path, text):
     (tmp_path / "output" / "clip").mkdir(parents=True)
@@ -456,6 +468,35 @@ def test_a_manifest_as_excel_writes_it_where_the_comma_is_a_decimal_mark(tmp_pat
     assert (rows[0].names, rows[0].wanted.recipe) == ((f"{tmp_path}/a; b, c.mp4",), "yard")
     assert rows[1]["error"]["what"] == "Row 3 of list.csv: It names no clip."
     assert rows[1]["clip"] == f"{tmp_path}/list.csv", "and no other file is blamed for it"
+
+
+def test_a_quotation_mark_that_is_not_closed_spoils_its_own_row_only(tmp_path):
+    rows = _manifest(tmp_path, 'clip,recipe\n"a.mp4,yard\nb.mp4,yard\n"c.mp4"x,yard\n"d ""e"".mp4",yard\n')
+    assert [row["error"]["what"] for row in rows if isinstance(row, dict)] == [
+        f"Row {number} of list.csv: Its quotation marks do not fit together." for number in (2, 4)
+    ]
+    assert [row.names for row in rows if isinstance(row, Job)] == [(f"{tmp_path}/b.mp4",), (f'{tmp_path}/d "e".mp4',)]
+
+
+def test_a_character_that_no_name_can_have_is_told(tmp_path):
+    told, other = _manifest(tmp_path, "clip\na\0b.mp4\nc.mp4\n")
+    assert told["error"]["what"].startswith("Row 2 of list.csv: There is a character in it that no name can have")
+    assert other.names == (f"{tmp_path}/c.mp4",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clip,recipe,,\na.mp4,yard,,\n,,,\n",
+        "clip,recipe\na.mp4,yard,,,\n",
+        "sep=;\nclip;recipe\na.mp4;yard\n",
+        "clip\trecipe\na.mp4\tyard\n",
+        "clip,recipe\ra.mp4,yard\r",
+    ],
+)
+def test_what_spreadsheets_add_to_a_manifest_is_understood(text, tmp_path):
+    (row,) = _manifest(tmp_path, text)
+    assert (row.names, row.wanted.recipe) == ((f"{tmp_path}/a.mp4",), "yard")
 
 
 def test_a_row_that_ends_before_its_clip_names_none(tmp_path):
