@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,14 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: st
         click.echo(empty)
         return
     Console(width=None if on_terminal() else 120).print(table)
+
+
+def unheard(fault: BaseException) -> bool:
+    """Whether it arose because something that was printed could not be: click or rich were at work."""
+    if not isinstance(fault, OSError):
+        return False
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(fault.__traceback__)]
+    return bool(frames) and frames[-1].partition(".")[0] in ("click", "rich")
 
 
 def on_terminal(err: bool = False) -> bool:
