@@ -63,12 +63,13 @@ class Shelf:
                 wait()
                 lock.acquire()
         try:
-            with explained(self.folder), self._standing():
+            with explained(self.folder):
                 shutil.rmtree(self.work, ignore_errors=True)
                 self.work.mkdir()
                 if shutil.disk_usage(self.folder).free < _ROOM_WANTED:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                yield
+                with self._standing():
+                    yield
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
             lock.release()
