@@ -422,6 +422,7 @@ def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Pat
             if not lost:
                 yield CandidError(fault.what, "It is looked for all the time: bring it back, or stop with Ctrl-C.")
             lost = True
+        given = {path: given[path] for path in now if path in given}  # what went and comes again may have failed for it
         for path, signature in now.items():
             if before.get(path) == signature != given.get(path):
                 given[path] = signature
