@@ -346,5 +346,5 @@ class _Sum:
         told = f"{self.counts['made']} made, {self.counts['kept']} lay ready, {failed} failed."
         if kept:
             which = "Those that failed" if kept == failed else f"Of those that failed, {kept}"
-            told += f" {which} will be passed over until changed, or with --retry-failed."
+            told += f" {which} will be passed over until changed; --retry-failed makes them again."
         click.echo(told, err=as_json)

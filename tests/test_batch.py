@@ -686,8 +686,14 @@ def test_what_ffmpeg_said_is_in_a_traceback():
     ("remembered", "says"),
     [
         ([False, False], "2 failed."),
-        ([True, True], "2 failed. Those that failed will be passed over until changed, or with --retry-failed."),
-        ([True, False], "2 failed. Of those that failed, 1 will be passed over until changed, or with --retry-failed."),
+        (
+            [True, True],
+            "2 failed. Those that failed will be passed over until changed; --retry-failed makes them again.",
+        ),
+        (
+            [True, False],
+            "2 failed. Of those that failed, 1 will be passed over until changed; --retry-failed makes them again.",
+        ),
     ],
 )
 def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, capsys):
