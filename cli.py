@@ -5,13 +5,14 @@ Everything heavy is imported inside the commands, so that `candid --help` answer
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import click
 
@@ -30,7 +31,7 @@ from commands import (
     words,
 )
 from pipeline import __version__
-from pipeline.errors import in_words
+from pipeline.errors import CandidError, in_words
 
 if TYPE_CHECKING:
     from pipeline.make import Order
@@ -45,6 +46,7 @@ class _Group(click.Group):
     """Puts every error into words; CANDID_DEBUG=1 shows the traceback instead."""
 
     def invoke(self, context: click.Context) -> Any:
+        _fill_closed_streams()
         try:
             return super().invoke(context)
         except (click.exceptions.ClickException, click.exceptions.Exit, click.Abort):
@@ -53,10 +55,31 @@ class _Group(click.Group):
             click.echo("\nStopped. Finished parts are kept: the same command goes on from here.", err=True)
             sys.exit(130)
         except Exception as fault:
+            if talk.unheard(fault):
+                _end_unheard(fault)
             if os.environ.get("CANDID_DEBUG"):
                 raise
             talk.say_error(in_words(fault))
             sys.exit(1)
+
+
+def _fill_closed_streams() -> None:
+    """A stream that is closed leaves its number to the next file that is opened, and others would print into that."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _end_unheard(fault: BaseException) -> NoReturn:
+    """Ends where what is printed reaches nobody: quietly where the reader went away, as head does, else in words."""
+    with contextlib.suppress(OSError, ValueError):  # what is left to be printed would fail again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(fault, OSError) and not isinstance(fault, BrokenPipeError):
+        with contextlib.suppress(OSError):
+            talk.say_error(CandidError(f"What Candid prints cannot be written: {fault.strerror}.", "Print elsewhere."))
+    sys.exit(1)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -192,6 +215,8 @@ def _each(groups: Sequence[tuple[str, ...]], one: Callable[[tuple[str, ...]], No
         try:
             one(names)
         except Exception as fault:
+            if talk.unheard(fault):
+                raise
             failed += 1
             _say_failure([Path(name).absolute() for name in names], fault, as_json)
     return 1 if failed else 0

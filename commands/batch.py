@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -19,18 +19,24 @@ from commands import talk
 from pipeline.errors import CandidError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from pipeline.batch import Job, Source, Told
+    from pipeline.engines import Engine
     from pipeline.workspace import Workspace
 
 _SECONDS_BETWEEN_LOOKS = 2.0
+_MOST_AT_ONCE = 64  # each takes half a GiB or more, and encodes on all cores by itself
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _count(context: click.Context, option: click.Parameter, said: str) -> int | None:
     """A number of takes; None for `auto`."""
     if said == "auto":
         return None
-    if not said.isdecimal() or not 1 <= int(said) <= 1000:
-        raise click.BadParameter(f"{said!r} is neither a number of takes nor auto.", context, option)
+    if not said.isdecimal() or not 1 <= int(said) <= _MOST_AT_ONCE:
+        says = f"{said!r} is neither a number of takes (1 to {_MOST_AT_ONCE}) nor auto."
+        raise click.BadParameter(says, context, option)
     return int(said)
 
 
@@ -78,23 +84,36 @@ def batch(
     wanted = orders.Wanted(recipe_name or "", person_id or "")
     if recipe_name or person_id:
         orders.settle(space, wanted)  # what is wrong there is said once, not for every clip
-    jobs, total = _jobs(space, source, batches.Job(space.root, (), wanted, retry=retry_failed), watch)
-    places = engines.choose(engine, at_once, space.output)
-    counts: Counter[str] = Counter()
+    asked = batches.Job(space.root, (), wanted, retry=retry_failed, debug=bool(os.environ.get("CANDID_DEBUG")))
+    jobs, total = _jobs(space, source, asked, watch)
+    sum_of = _Sum()
+    if total == 0:
+        click.echo(_why_nothing(space, source), err=as_json)
+        sum_of.say(as_json)
+        return
     try:
-        with (
-            _polite(local=engine == "local"),
-            _shown(space, counts, total) as display,
-            contextlib.closing(batches.run(jobs, places, tick=display.tick)) as outcomes,
-        ):
-            for told in outcomes:
-                counts[told["status"]] += 1
-                _say(told, as_json)
-    except KeyboardInterrupt:
-        _say_summary(counts, as_json)
+        with _shown(space, sum_of.counts, total) as display:
+            places = engines.choose(engine, at_once, space.output, lambda text: display.say(text, err=True))
+            _run(jobs, places, display, sum_of, as_json)
+    except (KeyboardInterrupt, CandidError):
+        if sum_of.counts:
+            sum_of.say(as_json)
         raise
-    _say_summary(counts, as_json)
-    sys.exit(1 if counts["failed"] else 0)
+    sum_of.say(as_json)
+    sys.exit(1 if sum_of.counts["failed"] else 0)
+
+
+def _run(jobs: Source, engine: Engine, display: _Display, sum_of: _Sum, as_json: bool) -> None:
+    """Makes the takes, and says of each what it came to."""
+    from pipeline import batch as batches
+
+    with (
+        _polite(engine.here, display.end),
+        contextlib.closing(batches.run(jobs, engine, tick=display.tick)) as outcomes,
+    ):
+        for told in outcomes:
+            sum_of.add(told)
+            _say(told, as_json, display)
 
 
 def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple[Source, int | None]:
@@ -107,11 +126,10 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
         return replace(job, names=(str(name),))
 
     if source is None:
-        takes = batches.handed_in(space)
-        return map(named, takes), len(takes)
+        found: list[Job | Told] = [*batches.damaged(space), *map(named, batches.handed_in(space))]
+        return found, len(found)
     if watch:
-        found = batches.watched(lambda: batches.in_folder(source), _SECONDS_BETWEEN_LOOKS)
-        return (None if path is None else named(path) for path in found), None
+        return _watched(source, named), None
     if source.is_dir():
         clips = batches.in_folder(source)
         return map(named, clips), len(clips)
@@ -122,34 +140,99 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
     return batches.in_manifest(source, job), sum(1 for _ in batches.in_manifest(source, job))
 
 
+def _watched(folder: Path, named: Callable[[Path], Job]) -> Iterator[Job | Told | None]:
+    from pipeline import batch as batches
+
+    for found in batches.watched(lambda: batches.in_folder(folder), _SECONDS_BETWEEN_LOOKS):
+        if isinstance(found, CandidError):
+            yield batches.told_of(folder, found)
+        else:
+            yield named(found) if found else None
+
+
+def _why_nothing(space: Workspace, source: Path | None) -> str:
+    """Why there is nothing to do, and what next."""
+    from pipeline import batch as batches
+    from pipeline import takes
+
+    if source is None and takes.listed(space.takes):
+        return "Nothing waits: all takes that were handed in are approved or published. See: candid status"
+    if source is None:
+        return (
+            "No takes were handed in here. Hand one in with candid submit CLIP -r RECIPE --as PERSON, "
+            "or name a folder of clips: candid batch DIR"
+        )
+    if not source.is_dir():
+        return f"{source} names no clips: each line below the first names one."
+    if below := batches.below(source):
+        return f"There are no clips in {source} itself, and folders in it are not looked at. Try: candid batch {below}"
+    return f"There are no clips in {source}: files whose names end in {', '.join(sorted(batches.CLIPS))}."
+
+
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _polite(local: bool) -> Iterator[None]:
-    """The first Ctrl-C says so and ends what runs here, the second ends at once."""
+def _polite(local: bool, end: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """The first Ctrl-C says so and ends what runs here, the second ends at once; likewise where it is told to end.
+
+    `end` takes the bars away.
+    """
     says = "Stopping." if local else "Stopping. The takes that workers have begun they finish, for the next run."
 
     def first(*_: object) -> None:
-        signal.signal(signal.SIGINT, second)
+        _heed(second)
+        end()
         click.echo(f"\n{says} Once more Ctrl-C stops at once.", err=True)
         raise KeyboardInterrupt
 
     def second(*_: object) -> None:
         os._exit(130)
 
-    before = signal.signal(signal.SIGINT, first)
+    with _heeding(first):
+        yield
+
+
+@contextlib.contextmanager
+def _to_its_end() -> Iterator[None]:
+    """A Ctrl-C meanwhile is heard afterwards: a line that is torn off halfway would be written twice."""
+    heard: list[int] = []
+    try:
+        with _heeding(lambda number, _: heard.append(number)):
+            yield
+    finally:
+        if heard:
+            signal.raise_signal(heard[0])
+
+
+Handler: TypeAlias = "Callable[[int, FrameType | None], object]"
+
+
+@contextlib.contextmanager
+def _heeding(handler: Handler) -> Iterator[None]:
+    """Ctrl-C, and the signal by which other programs tell one to end, call this meanwhile."""
+    before = [signal.getsignal(number) for number in _STOPS]
+    _heed(handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, told in zip(_STOPS, before, strict=True):
+            signal.signal(number, told)
+
+
+def _heed(handler: Handler) -> None:
+    for number in _STOPS:
+        signal.signal(number, handler)
 
 
 # --- words for people -------------------------------------------------------------------------------------------------
 
 
 class _Display:
-    """Bars on standard error for the takes in flight and for all of them; silent where nobody watches."""
+    """Bars on standard error for the takes in flight and for all of them; silent where nobody watches.
+
+    While there are bars, all that is said goes through it: whoever writes to the terminal beside it writes into them.
+    """
 
     def __init__(
         self,
@@ -166,10 +249,28 @@ class _Display:
         self._shown: dict[str, Any] = {}
         self._began = time.monotonic()
 
+    def say(self, text: str, err: bool = False) -> None:
+        """Says something above the bars. What goes into a file or a pipe goes there."""
+        from rich.text import Text
+
+        shown = self._bars.live.is_started and self._bars.console.is_terminal
+        with _to_its_end():
+            if shown and talk.on_terminal(err):
+                self._bars.console.print(Text.from_ansi(text), soft_wrap=True)
+            else:
+                click.echo(text, err=err)
+
+    def end(self) -> None:
+        """Takes the bars away."""
+        self._bars.stop()
+
     def tick(self, takes: Sequence[str]) -> None:
         """Shows how far the takes in flight are."""
-        if self._bars.disable:
-            return
+        if not self._bars.disable:
+            with _to_its_end():
+                self._show(takes)
+
+    def _show(self, takes: Sequence[str]) -> None:
         for take in [take for take in self._shown if take not in takes]:
             self._bars.remove_task(self._shown.pop(take))
         parts = 0.0
@@ -205,27 +306,45 @@ def _shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterato
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # what goes into a file or a pipe stays there
+        redirect_stdout=False,  # click writes around it
     ) as bars:
         yield _Display(bars, lambda take: batches.progress_of(space, take), counts, total)
 
 
-def _say(told: Told, as_json: bool) -> None:
+def _say(told: Told, as_json: bool, display: _Display) -> None:
     """One line a take. What lay ready is only counted, in words."""
+    from pipeline import report
+
+    if told.get("traceback"):
+        display.say(told["traceback"], err=True)
     if as_json:
-        click.echo(json.dumps(told, default=str))
+        display.say(json.dumps(report.as_promised(told), default=str))
     elif told["status"] == "failed":
         from pipeline.wording import printable
 
         name = told["take"] or printable(Path(told["clip"]))
-        talk.say_error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: ")
+        display.say(talk.error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: "), err=True)
     elif told["status"] == "made":
         found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
-        click.echo(f"{told['take']}: {found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s")
+        took = f"{found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s"
+        display.say(f"{told['take']}: {'; '.join([took, *report.in_short(found, told['take'])])}")
 
 
-def _say_summary(counts: Counter[str], as_json: bool) -> None:
-    told = f"{counts['made']} made, {counts['kept']} lay ready, {counts['failed']} failed."
-    if counts["failed"]:
-        told += " Those that failed are passed over until they change, or with --retry-failed."
-    click.echo(told, err=as_json)
+class _Sum:
+    """What the takes came to, all in all."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()  # by their status
+        self._remembered = 0
+
+    def add(self, told: Told) -> None:
+        self.counts[told["status"]] += 1
+        self._remembered += bool(told.get("remembered"))
+
+    def say(self, as_json: bool) -> None:
+        failed, kept = self.counts["failed"], self._remembered
+        told = f"{self.counts['made']} made, {self.counts['kept']} lay ready, {failed} failed."
+        if kept:
+            which = "Those that failed" if kept == failed else f"Of those that failed, {kept}"
+            told += f" {which} will be passed over until changed; --retry-failed makes them again."
+        click.echo(told, err=as_json)

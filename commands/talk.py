@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,21 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: st
     if not table.row_count:
         click.echo(empty)
         return
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    Console(width=None if on_terminal() else 120).print(table)
+
+
+def unheard(fault: BaseException) -> bool:
+    """Whether it arose because something that was printed could not be: click or rich were at work."""
+    if not isinstance(fault, OSError):
+        return False
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(fault.__traceback__)]
+    return bool(frames) and frames[-1].partition(".")[0] in ("click", "rich")
+
+
+def on_terminal(err: bool = False) -> bool:
+    """Whether somebody sees what is said as it is said. A stream that was closed is None."""
+    stream = sys.stderr if err else sys.stdout
+    return stream is not None and stream.isatty()
 
 
 @contextmanager
@@ -76,9 +91,13 @@ def progress(name: str) -> Iterator[Tell]:
 
 
 def say_error(fault: CandidError, before: str = "") -> None:
-    click.echo(click.style("Error: ", fg="red") + plain(before + fault.what, "\n\t"), err=True)
-    if fault.do:
-        click.echo(plain(f"  {fault.do}", "\n\t"), err=True)
+    click.echo(error(fault, before), err=True)
+
+
+def error(fault: CandidError, before: str = "") -> str:
+    """What happened and what to do next, as it is said."""
+    what = click.style("Error: ", fg="red") + plain(before + fault.what, "\n\t")
+    return "\n".join([what, *([plain(f"  {fault.do}", "\n\t")] if fault.do else [])])
 
 
 def plain(text: str, allowed: str = "") -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import os
+import re
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
@@ -20,22 +23,27 @@ from typing import Any
 
 from pipeline import circle, media, orders, report, takes, transcribers
 from pipeline.engines import Engine
-from pipeline.errors import BatchError, CandidError, WorkspaceError, in_words
+from pipeline.errors import BatchError, CandidError, ClipError, FFmpegError, in_words
 from pipeline.make import Order, make
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
 
-Told = dict[str, Any]  # what a take came to: the object that `--json` promises
+Told = dict[str, Any]  # what a take came to: the object that `--json` promises, and what `_failed` adds
 
 PROGRESS = ".progress"  # on a take's shelf while it is made: the step, and how much of it is done (0..1)
 _FAILED = ".failed"  # on a take's shelf: why it failed, and what was known then
 _HELD = "held"  # the status of a take that another process is making
-_CLIPS = frozenset(
+CLIPS = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv")
 )
+_WAITING = ("recorded", "made")  # "made" is looked at: its recipe may have changed
 _COLUMNS = ("clip", "recipe", "person")
 
+_OF_THE_CLIP = (ClipError, FFmpegError)  # failures that come again with the same clip
+
+_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
+_LOOKED_BELOW = 1000  # folders that are looked through for clips, where one that was named holds none
 _TRIES = 3  # of a take that may be what ends its worker
 _TICK = 1.0  # seconds between two looks at what is in flight
 _HELD_FOR = 2.0  # seconds until a take that another process makes is looked at again
@@ -47,7 +55,7 @@ class Job:
     """A take to be made: small, and all that a worker elsewhere needs.
 
     `names` are words of the command line (a clip, a take that was handed in). Its errors begin with `where`. `retry`
-    makes it again where it failed before.
+    makes it again where it failed before. `debug` does so too, and has the traceback told.
     """
 
     root: Path
@@ -55,6 +63,7 @@ class Job:
     wanted: Wanted
     where: str = ""
     retry: bool = False
+    debug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +84,30 @@ def look(job: Job) -> Seen:
     """Whether a take lies ready, or failed before for the same causes. As cheap as reading a few small files."""
     try:
         asked, shelf = _ordered(job)
+        if shelf.path(PROGRESS).exists() and not shelf.held():
+            shelf.note(PROGRESS, None)  # a run that was killed left it
         causes = _causes(asked)
         if lying := report.kept(shelf, causes):
             return Seen(asked.take, lying.promised(asked.clips, asked.take))
         before = shelf.noted(_FAILED)
-        if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not job.retry:
-            return Seen(asked.take, _failed(job, CandidError(before["what"], before["do"]), asked.take))
+        again = job.retry or job.debug
+        if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not again:
+            fault = CandidError(before["what"], before["do"])
+            return Seen(asked.take, _failed(job, fault, asked.take, remembered=True))
         return Seen(asked.take)
     except Exception as fault:
         return Seen("", _failed(job, fault))
 
 
 def work(job: Job) -> Told:
-    """Makes one take; runs in a worker. Never raises: a failure is told, and remembered on the shelf."""
+    """Makes one take; runs in a worker. Never raises: a failure is told, and remembered where the clip is to blame.
+
+    A disk that is full, a program that was killed, an hour in which all was slow are the machine's: they pass, and so
+    nothing is held against the take. Nor is what went wrong with a clip that is another one, or gone, by then.
+    """
     try:
         asked, lying = _ordered(job)
+        causes = _causes(asked)  # as they are now: what comes in place of a clip meanwhile has not failed
     except Exception as fault:
         return _failed(job, fault)
     shelf = _Impatient(lying.folder)
@@ -99,8 +117,9 @@ def work(job: Job) -> Told:
     except _HeldElsewhere:
         return {"take": asked.take, "status": _HELD}
     except Exception as fault:
-        _remember(asked, shelf, in_words(fault))
-        return _failed(job, fault, asked.take)
+        lasting = isinstance(fault, _OF_THE_CLIP) and _causes(asked) == causes
+        remembered = lasting and _remember(causes, shelf, in_words(fault))
+        return _failed(job, fault, asked.take, remembered=remembered)
     finally:
         progress.end()
     shelf.note(_FAILED, None)
@@ -116,25 +135,32 @@ def _causes(asked: Order) -> list[Any]:
 
 
 def _grounds(causes: list[Any], shelf: Shelf) -> str:
-    """What a failure rests on. Where any of it changes, also by hand on the shelf, another try is worth it."""
+    """What a failure rests on: clips, recipe, brand, person, engine, versions, and what was corrected by hand.
+
+    Where any of it changes, another try is worth it.
+    """
     by_hand = [path for path in (shelf.path("edit.md"), *sorted(shelf.folder.glob("words*.json"))) if path.exists()]
     return fingerprint([causes, [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in by_hand]])
 
 
-def _failed(job: Job, fault: BaseException, take: str = "") -> Told:
+def _failed(job: Job, fault: BaseException, take: str = "", *, remembered: bool = False) -> Told:
+    """The object that is promised; besides, whether the take is passed over from now on, and the traceback."""
     words = in_words(fault)
     clips = [Path(name).absolute() for name in job.names]
     if take:  # then the words of the command line have been understood
         clips = list(Workspace(job.root).clips(job.names[0])) if len(job.names) == 1 else clips
-    return report.failed(clips, CandidError(job.where + words.what, words.do)) | {"take": take or None}
+    told = report.failed(clips, CandidError(job.where + words.what, words.do))
+    if job.debug:
+        told["traceback"] = "".join(traceback.format_exception(fault)).rstrip()
+    return told | {"take": take or None, "remembered": remembered}
 
 
-def _remember(asked: Order, shelf: Shelf, fault: CandidError) -> None:
-    """So that the next batch passes over it. What is wrong with the machine is not held against the take."""
-    if isinstance(fault, WorkspaceError):
-        return
+def _remember(causes: list[Any], shelf: Shelf, fault: CandidError) -> bool:
+    """So that the next batch passes over it, as long as nothing of it changes. False where that cannot be written."""
     with contextlib.suppress(CandidError, OSError):
-        shelf.note(_FAILED, {"causes": _grounds(_causes(asked), shelf), "what": fault.what, "do": fault.do})
+        shelf.note(_FAILED, {"causes": _grounds(causes, shelf), "what": fault.what, "do": fault.do})
+        return True
+    return False
 
 
 class _HeldElsewhere(Exception):  # noqa: N818 - not an error: somebody else is making it
@@ -182,10 +208,11 @@ class Progress:
 
 @dataclass(slots=True)
 class _Flight:
-    """A job on its way: how often it may have ended its worker, and when to look at it again."""
+    """A job on its way: whether it was handed in before, how often it may have ended its worker, when to look again."""
 
     job: Job
     take: str = ""
+    again: bool = False
     lost: int = 0
     due: float = 0.0
 
@@ -205,7 +232,8 @@ def run(
 ) -> Generator[Told, None, None]:
     """What each job came to, as it is done. A take that fails or ends its worker does not stop the others.
 
-    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on.
+    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on, and
+    where the source cannot: then when all that it gave before is done.
     """
     try:
         yield from _Loop(iter(jobs), engine, task, look, tick).all()
@@ -231,6 +259,7 @@ class _Loop:
         self._suspects = deque[_Flight]()  # for the end: one at a time
         self._held = deque[_Flight]()  # for the end: others are making them
         self._ended = False
+        self._fault: BatchError | None = None  # of the source: told when all that came before it is done
 
     def all(self) -> Iterator[Told]:
         while True:
@@ -239,6 +268,8 @@ class _Loop:
             if self._flying:
                 yield from self._landed()
             elif self._ended and not (self._again or self._suspects or self._held):
+                if self._fault:
+                    raise self._fault
                 return
             else:
                 time.sleep(_TICK / 2)
@@ -255,7 +286,8 @@ class _Loop:
             seen = self._look(item.job)
             item.take = seen.take
             if seen.told is not None:
-                yield seen.told
+                ours = item.again and seen.told["status"] == "kept"  # made, and the news of it was lost
+                yield seen.told | {"status": "made"} if ours else seen.told
             else:
                 yield from self._hand_in(item)
 
@@ -279,7 +311,9 @@ class _Loop:
             return next(self._jobs)
         except StopIteration:
             self._ended = True
-            return None
+        except BatchError as fault:
+            self._ended, self._fault = True, fault
+        return None
 
     def _hand_in(self, flight: _Flight) -> Iterator[Told]:
         try:
@@ -311,6 +345,7 @@ class _Loop:
     def _reopen(self) -> Iterator[Told]:
         flying, self._flying = self._flying, {}
         for future, flight in flying.items():
+            flight.again = True
             flight.lost += self._engine.guilty(future)
             if flight.lost >= _TRIES:
                 yield _give_up(flight)
@@ -324,10 +359,11 @@ def _give_up(flight: _Flight) -> Told:
         "Each worker that made this take ended with it: it was killed, or ran out of memory.",
         "Look at the clip alone with candid render, or try it again with candid batch --retry-failed.",
     )
+    remembered = False
     with contextlib.suppress(Exception):
         asked, shelf = _ordered(flight.job)
-        _remember(asked, shelf, fault)
-    return _failed(flight.job, fault, flight.take)
+        remembered = _remember(_causes(asked), shelf, fault)
+    return _failed(flight.job, fault, flight.take, remembered=remembered)
 
 
 # --- which takes ------------------------------------------------------------------------------------------------------
@@ -335,31 +371,58 @@ def _give_up(flight: _Flight) -> Told:
 
 def handed_in(space: Workspace) -> tuple[str, ...]:
     """The takes that were handed in and wait. What is approved stays as it is: the approval is of exactly that file."""
-    waiting = ("recorded", "made")  # "made" is looked at: its recipe may have changed
-    return tuple(take.id for take in takes.listed(space.takes) if circle.state_of(space, take) in waiting)
+    return tuple(take.id for take in takes.listed(space.takes) if circle.state_of(space, take.id) in _WAITING)
+
+
+def damaged(space: Workspace) -> tuple[Told, ...]:
+    """The takes that were handed in and would wait if they could be read: each told as failed."""
+    found = takes.damaged(space.takes).items()
+    return tuple(told_of(space.takes / id, fault, id) for id, fault in found if circle.state_of(space, id) in _WAITING)
+
+
+def told_of(place: Path, fault: CandidError, take: str = "") -> Told:
+    """What is told of something that cannot become a job."""
+    return report.failed([place], fault) | {"take": take or None}
 
 
 def in_folder(folder: Path) -> tuple[Path, ...]:
     """The clips in a folder by their names. BatchError where it cannot be read."""
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in _CLIPS and path.is_file()]
+        found = [path for path in folder.iterdir() if path.suffix.lower() in CLIPS and path.is_file()]
     except OSError as fault:
-        raise BatchError(f"The folder {folder} cannot be read: {fault.strerror}.", "") from fault
+        raise BatchError(
+            f"The folder {folder} cannot be read: {fault.strerror}.",
+            "Look whether it still has that name, and whether you may read it; then run the same command again.",
+        ) from fault
     return tuple(sorted(path.absolute() for path in found if not path.name.startswith(".")))
 
 
-def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Path | None]:
+def below(folder: Path) -> Path | None:
+    """A folder in this one that holds clips; None where none is found soon."""
+    for place, _, names in itertools.islice(os.walk(folder), 1, _LOOKED_BELOW):
+        if any(Path(name).suffix.lower() in CLIPS and not name.startswith(".") for name in names):
+            return Path(place)
+    return None
+
+
+def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Path | CandidError | None]:
     """New and changed clips without end, each once it is whole: unchanged in two looks, `seconds` apart.
 
-    None where there is nothing now.
+    None where there is nothing now. Where they cannot be looked at, that is told once, and tried on.
     """
     before: dict[Path, tuple[int, int]] = {}
     given: dict[Path, tuple[int, int]] = {}
+    lost = False
     while True:
-        now = {}
-        for path in clips():
-            with contextlib.suppress(CandidError):
-                now[path] = media.signature(path)
+        try:
+            now = _signatures(clips())
+            lost = False
+        except BatchError as fault:
+            now = {}
+            if not lost:
+                yield CandidError(fault.what, "It is looked for all the time: bring it back, or stop with Ctrl-C.")
+            lost = True
+        given = {path: given[path] for path in now if path in given}  # what went and comes again may have failed for it
         for path, signature in now.items():
             if before.get(path) == signature != given.get(path):
                 given[path] = signature
@@ -370,54 +433,95 @@ def watched(clips: Callable[[], Iterable[Path]], seconds: float) -> Iterator[Pat
             yield None
 
 
+def _signatures(clips: Iterable[Path]) -> dict[Path, tuple[int, int]]:
+    """By these the clips are known that can be read now."""
+    found = {}
+    for path in clips:
+        with contextlib.suppress(CandidError):
+            found[path] = media.signature(path)
+    return found
+
+
 def in_manifest(path: Path, job: Job) -> Iterator[Job | Told]:
     """The rows of a CSV file with the columns clip, recipe and person; `job` is what an empty cell means.
 
-    Clips are named as seen from the manifest's folder; Excel writes semicolons where the comma is a decimal mark. A
-    wrong row is told, with its number, in place of a job.
+    Clips are named as seen from the manifest's folder. A wrong row is told, with its number, in place of a job.
     BatchError where the file is no manifest.
     """
-    rows = _rows(path)
-    titles = [title.strip().lower() for title in next(rows, [])]
+    lines = enumerate(_lines(path), start=1)
+    comma, titles = _titles(path, lines)
+    named: dict[str, int] = {}
+    for number, line in lines:
+        of_row = replace(job, names=(str(path.absolute()),), where=f"Row {number} of {path.name}: ")
+        try:
+            row = _cells(line, comma, len(titles))
+            if any(row):
+                cells = dict(zip(titles, row, strict=False))
+                yield _of_row(replace(of_row, wanted=_wanted(job.wanted, cells)), cells, path, named, number)
+        except CandidError as fault:
+            yield _failed(of_row, fault)
+
+
+def _of_row(job: Job, cells: dict[str, str], path: Path, named: dict[str, int], number: int) -> Job:
+    """`named` are the clips of the rows before, and where they stand."""
+    if not cells.get("clip"):
+        raise BatchError("It names no clip.")
+    clip = os.path.normpath(path.absolute().parent / cells["clip"])
+    if (first := named.setdefault(clip, number)) != number:
+        raise BatchError(f"It names the same clip as row {first}.", "Leave one of them out.")
+    return replace(job, names=(clip,))
+
+
+def _titles(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[str, list[str]]:
+    """What stands between cells, and the names of the columns.
+
+    Excel writes semicolons where the comma is a decimal mark, and may say so in a line of its own; or tabs.
+    """
+    _, line = next(lines, (0, ""))
+    said = _SEPARATOR.fullmatch(line)
+    if said:
+        _, line = next(lines, (0, ""))
+    comma = said[1] if said else max(",;\t", key=line.count)
+    titles = [title.lower() for title in _cells(line, comma, 0)]
     if "clip" not in titles or len(set(titles)) < len(titles) or not set(titles) <= set(_COLUMNS):
         raise BatchError(
             f"{path.name} does not begin with the names of its columns.",
             "Its first line is: clip,recipe,person (the last two may be left out).",
         )
-    named: dict[str, int] = {}
-    nobody = str(path.absolute())
-    for number, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = dict(zip(titles, (cell.strip() for cell in row), strict=False))
-        of_row = replace(job, names=(cells.get("clip") or nobody,), where=f"Row {number} of {path.name}: ")
-        if len(row) > len(titles):
-            yield _failed(of_row, CandidError(f"It has {len(row)} cells, and there are {len(titles)} columns."))
-            continue
-        if not cells.get("clip"):
-            yield _failed(of_row, CandidError("It names no clip."))
-            continue
-        clip = os.path.normpath(path.absolute().parent / cells["clip"])
-        first = named.setdefault(clip, number)
-        of_row = replace(of_row, names=(clip,), wanted=_wanted(job.wanted, cells))
-        if first != number:
-            yield _failed(of_row, CandidError(f"It names the same clip as row {first}.", "Leave one of them out."))
-        else:
-            yield of_row
+    return comma, titles
+
+
+def _cells(line: str, comma: str, columns: int) -> list[str]:
+    """The cells of a line; empty ones at its end, beyond the columns, count for nothing. BatchError where it is wrong.
+
+    No name of a file goes over several lines, so a quotation mark that is not closed spoils its own line only.
+    """
+    if "\0" in line:
+        raise BatchError("There is a character in it that no name can have (NUL).", "Save the file as CSV, in UTF-8.")
+    try:
+        row = [cell.strip() for cell in next(csv.reader([line], delimiter=comma, strict=True), [])]
+    except csv.Error as fault:
+        raise BatchError("Its quotation marks do not fit together.", "A quotation mark inside is doubled.") from fault
+    while len(row) > columns and not row[-1]:
+        row.pop()
+    if columns and len(row) > columns:
+        raise BatchError(f"It has {len(row)} cells, and there are {columns} columns.")
+    return row
 
 
 def _wanted(wanted: Wanted, cells: dict[str, str]) -> Wanted:
     return replace(wanted, recipe=cells.get("recipe") or wanted.recipe, person=cells.get("person") or wanted.person)
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
+def _lines(path: Path) -> Iterator[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            titles = file.readline()
-            file.seek(0)
-            yield from csv.reader(file, delimiter=";" if ";" in titles and "," not in titles else ",")
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise BatchError(f"{path.name} cannot be read as CSV: {fault}.", "Save it as CSV, in UTF-8.") from fault
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                yield line.rstrip("\n")
+    except UnicodeDecodeError as fault:
+        raise BatchError(f"{path.name} is not written in UTF-8.", "Save it as CSV, in UTF-8.") from fault
+    except OSError as fault:
+        raise BatchError(f"{path.name} cannot be read: {fault.strerror}.", "Give yourself the right to.") from fault
 
 
 def progress_of(space: Workspace, take: str) -> tuple[str, float] | None:

@@ -62,7 +62,7 @@ def look(space: Workspace) -> Circle:
     steps = [*_topics(space, faults), *map(_recipe_step, known), *(_take_step(space, take) for take in handed_in)]
     steps += [_video_step(space, name) for name in _loose(space, handed_in)]
     faults += [state.fault for state in known if state.fault]
-    faults += [str(fault) for fault in (*takes.damaged(space.takes), *_unread(space))]
+    faults += [str(fault) for fault in (*takes.damaged(space.takes).values(), *_unread(space))]
     return Circle(tuple(steps), alike.nudges(tuple(_shown(space, handed_in))), tuple(faults))
 
 
@@ -75,9 +75,9 @@ def recipes_of(space: Workspace, handed_in: Sequence[Take] | None = None) -> tup
     return tuple(_recipe_state(space, slug, recipe, takes_of.get(slug, [])) for slug, recipe in told)
 
 
-def state_of(space: Workspace, take: Take) -> str:
-    """How far a take is."""
-    return _state(space.output / take.id)
+def state_of(space: Workspace, take: str) -> str:
+    """How far a take that was handed in is."""
+    return _state(space.output / take)
 
 
 def _state(folder: Path) -> str:
@@ -92,7 +92,7 @@ def _state(folder: Path) -> str:
 def _recipe_state(space: Workspace, slug: str, recipe: Recipe | RecipeError, handed_in: Sequence[Take]) -> RecipeState:
     if isinstance(recipe, RecipeError):
         return RecipeState(slug, "", "", "wrong", "", str(recipe))
-    states = [state_of(space, take) for take in handed_in]
+    states = [state_of(space, take.id) for take in handed_in]
     who = ", ".join(dict.fromkeys(take.person for take in handed_in)) or recipes.claimed(space.recipes, slug)
     state = max(states, key=_STATES.index, default="claimed" if who else "open")
     return RecipeState(slug, recipe.topic, recipe.asked_by, state, who)
@@ -157,7 +157,7 @@ def _recipe_step(found: RecipeState) -> Step:
 
 
 def _take_step(space: Workspace, take: Take) -> Step:
-    state = state_of(space, take)
+    state = state_of(space, take.id)
     return Step("take", take.id, state, take.person, _waits(space.output / take.id, state, take.person))
 
 

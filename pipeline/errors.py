@@ -54,6 +54,8 @@ class FFmpegError(CandidError):
     def __init__(self, what: str, do: str = "", said: str = "") -> None:
         super().__init__(what, do)
         self.said = said
+        if said:
+            self.add_note(said)  # so that a traceback shows it
 
 
 class LimitError(CandidError):

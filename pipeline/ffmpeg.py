@@ -193,6 +193,11 @@ def _explained(code: int, said: str, timed_out: bool, seconds: float) -> Excepti
         return WorkspaceError(
             "The disk is full.", "Free some space and run the same command again: finished parts are kept."
         )
+    if "File too large" in said:
+        return WorkspaceError(
+            "A file may not become as large as it has to.",
+            "See ulimit -f, and what the disk allows; then run the same command again: finished parts are kept.",
+        )
     if timed_out or code == -getattr(signal, "SIGXCPU", 24):
         return LimitError(
             f"This took longer than {seconds:.0f} seconds and was stopped.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -17,6 +17,7 @@ from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcri
 from pipeline.progress import Clock, Tell
 from pipeline.shelf import Shelf
 from pipeline.transcribers import Choice
+from pipeline.wording import printable
 
 T = TypeVar("T")
 
@@ -64,6 +65,11 @@ def look(path: Path, number: int, desk: Desk) -> Found:
     Raises ClipError where it is no clip.
     """
     signature = media.signature(path)
+    with _unless_changed(path, signature):
+        return _looked(path, number, signature, desk)
+
+
+def _looked(path: Path, number: int, signature: tuple[int, int], desk: Desk) -> Found:
     with desk.clock("probe"):
         desk.tell("looking", 0)
         clip = _probed(path, number, signature, desk)
@@ -107,11 +113,39 @@ def _sha256(path: Path, number: int, shelf: Shelf) -> str:
 def unchanged(found: Sequence[Found]) -> None:
     """ClipError where a clip is no longer the file that was looked at."""
     for each in found:
-        if media.signature(each.clip.path) != each.signature:
-            raise ClipError(
-                f"{each.clip.path.name} changed while it was read.",
-                "Wait until it is copied or recorded to its end, then run the same command again.",
-            )
+        _unchanged(each.clip.path, each.signature)
+
+
+@contextlib.contextmanager
+def unless_changed(found: Sequence[Found]) -> Iterator[None]:
+    """Work on clips. ClipError where one is another file in the end: whatever else went wrong, that is why."""
+    with contextlib.ExitStack() as all_of_them:
+        for each in found:
+            all_of_them.enter_context(_unless_changed(each.clip.path, each.signature))
+        yield
+
+
+@contextlib.contextmanager
+def _unless_changed(path: Path, signature: tuple[int, int]) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        _unchanged(path, signature)
+        raise
+    _unchanged(path, signature)
+
+
+def _unchanged(path: Path, signature: tuple[int, int]) -> None:
+    if not path.exists():
+        raise ClipError(
+            f"{printable(path)} is no longer there: it went while it was read.",
+            "Bring it back, then run the same command again.",
+        )
+    if media.signature(path) != signature:
+        raise ClipError(
+            f"{printable(path)} changed while it was read.",
+            "Wait until it is copied or recorded to its end, then run the same command again.",
+        )
 
 
 def readable(found: Sequence[Found]) -> dict[Path, Path]:

@@ -6,6 +6,7 @@ told in words.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -16,7 +17,9 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from pipeline.errors import LimitError
 
@@ -34,7 +37,7 @@ def processes(count: int = 1) -> Iterator[Executor]:
     They start at once, while their user is still getting ready, and die with their parent. Use it in the thread that
     opens it, or in others that end before: on Linux the processes die with the thread that starts them.
     """
-    spawn = multiprocessing.get_context("spawn")
+    spawn = _spawning()
     pool = _Pool(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(),))
     try:
         _start(pool, count)
@@ -46,15 +49,51 @@ def processes(count: int = 1) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def crew(count: int) -> ProcessPoolExecutor:
+class Crew(ProcessPoolExecutor):
     """A pool of processes that each make whole takes: without limits of their own, since what they start has them.
 
-    They never hear Ctrl-C, and die with the thread that opened the pool. End it with `kill`, or by its `shutdown`.
+    They start as there is work for them, never hear Ctrl-C, and die with the thread that gives them work. End it with
+    `kill`, or by its `shutdown`.
     """
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_follow, initargs=(os.getpid(),))
-    _start(pool, count)
-    return pool
+
+    def __init__(self, count: int) -> None:
+        spawn = _spawning()
+        self._told = spawn.SimpleQueue()  # by each process, what it begins
+        self._begun: set[int] = set()
+        self._numbers = WeakKeyDictionary[Future[Any], int]()
+        self._next = itertools.count()
+        super().__init__(count, mp_context=spawn, initializer=_enlist, initargs=(os.getpid(), self._told))
+
+    def submit(self, fn: Callable[..., T], /, *arguments: Any, **options: Any) -> Future[T]:
+        number = next(self._next)
+        with _deaf():
+            job = super().submit(_begin, number, fn, *arguments, **options)
+        self._hear()
+        self._begun &= set(self._numbers.values())  # those that nobody asks for any more
+        self._numbers[job] = number
+        return job
+
+    def may_have_ended_it(self, job: Future[Any]) -> bool:
+        """Of a pool that broke: whether a process had begun this job. Any may have, where none had begun one."""
+        self._hear()
+        return not self._begun or self._numbers[job] in self._begun
+
+    def _hear(self) -> None:
+        while not self._told.empty():
+            self._begun.add(self._told.get())
+
+
+_telling: list[Any] = []  # in a process of a crew: where it says what it begins
+
+
+def _enlist(parent: int, told: Any) -> None:
+    _telling.append(told)
+    _follow(parent)
+
+
+def _begin(number: int, task: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    _telling[0].put(number)
+    return task(*arguments, **options)
 
 
 def _start(pool: Executor, count: int) -> None:
@@ -115,6 +154,23 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _spawning() -> SpawnContext:
+    """How processes are started. The one that cleans up behind those that were killed does so without a warning:
+
+    they are killed on purpose.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+    return multiprocessing.get_context("spawn")
 
 
 def kill(pool: Executor) -> None:

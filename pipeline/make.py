@@ -71,17 +71,17 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
         with limits.processes() as reader:
             desk = Desk(shelf, reader, choice, order.recipe, tell, clock)
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
-            with clock("plan"):
-                obeyed = corrections.obeyed(found, shelf, tell)
-                found = list(obeyed.found)
-                decided, sheet = _decide(order, obeyed, shelf)
-            with clock("graphics"):
-                tell("drawing", 0)
-                kits = {variant.name: _kit(order, decided, variant, shelf) for variant in decided.variants}
-            site = render.Site(shelf, find_out.readable(found), partial(find_out.unchanged, found))
-            with clock("render"):
-                rendered, pictures = _render(order, decided, found, kits, site, desk)
-        find_out.unchanged(found)
+            with find_out.unless_changed(found):
+                with clock("plan"):
+                    obeyed = corrections.obeyed(found, shelf, tell)
+                    found = list(obeyed.found)
+                    decided, sheet = _decide(order, obeyed, shelf)
+                with clock("graphics"):
+                    tell("drawing", 0)
+                    kits = {variant.name: _kit(order, decided, variant, shelf) for variant in decided.variants}
+                site = render.Site(shelf, find_out.readable(found), partial(find_out.unchanged, found))
+                with clock("render"):
+                    rendered, pictures = _render(order, decided, found, kits, site, desk)
         for store in (shelf.chunks, _drawn(shelf)):
             store.tidy()
         return report.write(shelf, causes, order, decided, sheet, obeyed, rendered, pictures, clock)

@@ -128,6 +128,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     except MemoryError:
         raise  # that is a matter of limits
     except (av.error.FFmpegError, ValueError) as fault:
+        signature(path)  # it may be gone, or empty, since it was looked at
         what, cure = _looks_like(path)
         raise ClipError(f"{printable(path)} {what}", cure) from fault
     try:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import __version__, chapters, edit, ffmpeg
+from pipeline import __version__, chapters, edit, ffmpeg, unheard
 from pipeline.chapters import Chapter
 from pipeline.errors import CandidError
 from pipeline.model import Plan, Variant
@@ -103,6 +103,24 @@ def failed(clips: Sequence[Path], fault: CandidError) -> dict[str, Any]:
         "status": "failed",
         "error": {"what": fault.what, "do": fault.do},
     }
+
+
+def as_promised(told: dict[str, Any]) -> dict[str, Any]:
+    """Of what a take came to, what `--json` prints."""
+    return {key: told[key] for key in _PROMISED if key in told}
+
+
+def in_short(told: dict[str, Any], take: str) -> Iterator[str]:
+    """What somebody has to know of a finished take, in a few words. `told` is its report.json."""
+    draft = [note for note in told["notes"] if note == unheard.DRAFT]
+    unclear = [note for note in told["notes"] if note.startswith(f"{_EDIT}, line ")]
+    if draft:
+        yield "draft captions"
+    if unclear:
+        is_are = "is" if len(unclear) == 1 else "are"
+        yield f"{_counted(len(unclear), 'line')} of {_EDIT} {is_are} unclear: candid words check {take}"
+    if rest := len(told["notes"]) - len(draft) - len(unclear):
+        yield f"{_counted(rest, 'note')} in its {_REPORT}"
 
 
 def causes(order: Order, choice: Choice) -> list[Any]:

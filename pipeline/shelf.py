@@ -25,6 +25,16 @@ T = TypeVar("T")
 
 _KEPT_DAYS = 14  # a correction may be taken back: what no plan uses stays this long
 _ROOM_WANTED = 64 << 20  # bytes free before anything starts
+_LOST = {
+    errno.EIO,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.ETIMEDOUT,
+    errno.ENOTCONN,
+}  # a disk or a network share that is gone
+_LOST |= {
+    number for name in ("ESTALE", "EHOSTDOWN") if (number := getattr(errno, name, 0))
+}  # which not all systems know
 
 
 class Shelf:
@@ -58,10 +68,36 @@ class Shelf:
                 self.work.mkdir()
                 if shutil.disk_usage(self.folder).free < _ROOM_WANTED:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                yield
+                with self._standing():
+                    yield
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
             lock.release()
+
+    def held(self) -> bool:
+        """Whether a run holds the take now."""
+        import filelock
+
+        if not self.folder.exists():
+            return False
+        with explained(self.folder):
+            try:
+                with filelock.FileLock(self.folder / ".lock", timeout=0):
+                    return False
+            except filelock.Timeout:
+                return True
+
+    @contextlib.contextmanager
+    def _standing(self) -> Iterator[None]:
+        """Whatever fails in a folder that somebody deletes meanwhile, fails for that."""
+        try:
+            yield
+        except Exception as fault:
+            if self.work.exists():
+                raise
+            raise WorkspaceError(
+                f"Somebody deleted {self.folder} while the take was made in it.", "Run the same command again."
+            ) from fault
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -270,6 +306,17 @@ def explained(folder: Path) -> Iterator[None]:
             raise WorkspaceError(
                 f"The disk that holds {folder} is full.",
                 "Free some space and run the same command again: finished parts are kept.",
+            ) from fault
+        if fault.errno == errno.EFBIG:
+            raise WorkspaceError(
+                f"A file in {folder} may not become as large as it has to.",
+                "See ulimit -f, and what its disk allows; then run the same command again: finished parts are kept.",
+            ) from fault
+        if fault.errno in _LOST:
+            raise WorkspaceError(
+                f"{fault.filename or 'A file'} cannot be read or written any more: {fault.strerror}.",
+                "Look whether all disks are sound and connected, then run the same command again: finished parts are "
+                "kept.",
             ) from fault
         if fault.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise WorkspaceError(

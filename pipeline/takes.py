@@ -354,15 +354,15 @@ def listed(folder: Path) -> tuple[Take, ...]:
     return tuple(found)
 
 
-def damaged(folder: Path) -> tuple[WorkspaceError, ...]:
-    """What is wrong with takes that `listed` passes over."""
-    faults = []
+def damaged(folder: Path) -> dict[str, WorkspaceError]:
+    """What is wrong with takes that `listed` passes over, by their id."""
+    faults = {}
     for id in _ids(folder):
         try:
             find(folder, id)
         except WorkspaceError as fault:
-            faults.append(fault)
-    return tuple(faults)
+            faults[id] = fault
+    return faults
 
 
 def remove(folder: Path, id: str) -> None:

@@ -12,7 +12,7 @@ from pipeline.wording import clock
 
 _WORTH_A_NOTE_MS = 4000  # shorter stretches between words are breath, laughter and names that nobody knows
 _CURE = "For real captions: pip install 'candid[whisper]' and candid models download small"
-
+DRAFT = f"The captions are a draft by the embedded engine. {_CURE}"
 _NOBODY = Transcript().engine
 
 Side = tuple[Sequence[Span], Transcript]  # where somebody speaks in a clip, and the words as an engine heard them
@@ -25,7 +25,7 @@ def notes(sides: Sequence[Side]) -> tuple[str, ...]:
     if spoken and len(silent) == len(spoken):
         return (f"There are no captions: no engine here knows the language {silent[0].language!r}. {_CURE}",)
     draft = any(words.draft and words.words for words in spoken)
-    told = [f"The captions are a draft by the embedded engine. {_CURE}"] if draft else []
+    told = [DRAFT] if draft else []
     for number, (speech, words) in enumerate(sides, start=1):
         if missed := [span for span in without_words(speech, words.words) if span.ms >= _WORTH_A_NOTE_MS]:
             where = f" of clip {number}" if len(sides) > 1 else ""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import watching
-from tests.clips import AWKWARD, HOPELESS
+from tests.clips import AWKWARD, HOPELESS, made, ordinary
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -86,6 +86,28 @@ def test_a_clip_that_changes_while_it_is_read_is_refused(candid, tmp_path, monke
     assert said.status == 1
     assert "changed while it was read" in said.err
     assert list((tmp_path / "output").rglob("report.json")) == []
+
+
+def test_a_clip_that_is_replaced_while_it_is_encoded_is_refused_for_that(candid, tmp_path, monkeypatch):
+    from pipeline import ffmpeg
+
+    clip, shorter = ordinary(tmp_path), _short(tmp_path)
+    run = ffmpeg.run
+
+    def meanwhile(*arguments, **options):
+        if options.get("progress") and shorter.exists():
+            shorter.replace(clip)
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(ffmpeg, "run", meanwhile)
+    said = candid("render", clip, "--keep-everything", "--unbranded")
+    assert said.status == 1 and not shorter.exists()
+    assert "clip.mp4 changed while it was read" in said.err
+    assert candid("render", clip, "--keep-everything", "--unbranded").status == 0
+
+
+def _short(folder):
+    return made(folder, "short.mp4", "-f", "lavfi", "-i", "testsrc=s=320x240:r=30:d=0.2", "-pix_fmt", "yuv420p")
 
 
 @pytest.fixture

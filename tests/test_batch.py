@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import traceback
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cli
 from commands import batch as batch_command
-from pipeline import batch, orders, report, takes, transcribers
+from pipeline import batch, limits, orders, report, takes, transcribers, unheard
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
-from pipeline.errors import BatchError, ClipError, WorkspaceError
-from pipeline.model import Person, Recipe
+from pipeline.errors import BatchError, ClipError, FFmpegError, LimitError, TranscriberError, WorkspaceError, in_words
+from pipeline.model import Person, Recipe, Span, Transcript, Word
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
+from tests import terminal
+from tests.batches import left_behind, start, workspace
 from tests.clips import HOPELESS, ordinary
 from tests.conftest import ROOT
 
@@ -96,6 +105,7 @@ def test_ten_thousand_takes_run_through_in_constant_memory():
             most = max(most, handed_in - told)
             assert each["status"] == "made"
             if told in (1000, 9900):
+                gc.collect()  # what only waits for that is not held
                 sizes[told] = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
@@ -200,9 +210,17 @@ def test_another_recipe_is_another_try(bad):
 
 
 def test_what_is_wrong_with_the_machine_is_not_held_against_the_take(bad, monkeypatch):
-    monkeypatch.setattr(batch, "make", _raising(WorkspaceError("The disk is full.", "Free some space.")))
-    assert batch.work(bad)["error"]["what"] == "The disk is full."
-    assert batch.look(bad).told is None
+    for passes in (
+        WorkspaceError("The disk is full.", "Free some space."),
+        LimitError("ffmpeg ran out of memory or was killed.", "Close other programs."),
+        TranscriberError("The model is missing.", "Get it."),
+        MemoryError(),
+        OSError(errno.ESTALE, "Stale file handle"),
+        ZeroDivisionError(),
+    ):
+        monkeypatch.setattr(batch, "make", _raising(passes))
+        assert batch.work(bad)["error"]["what"] == in_words(passes).what
+        assert batch.look(bad).told is None
     monkeypatch.setattr(batch, "make", _raising(ClipError("It is broken.", "Record it again.")))
     batch.work(bad)
     assert batch.look(bad).told["error"] == {"what": "It is broken.", "do": "Record it again."}
@@ -213,6 +231,32 @@ def _raising(fault: Exception):
         raise fault
 
     return make
+
+
+def test_a_clip_that_is_replaced_while_it_is_made_has_not_failed(bad, monkeypatch):
+    for change in (lambda: Path(bad.names[0]).write_text("another one"), Path(bad.names[0]).unlink):
+
+        def replaced(*_: object, change=change) -> None:
+            change()
+            raise ClipError("It changed while it was read.", "Wait.")
+
+        monkeypatch.setattr(batch, "make", replaced)
+        assert batch.work(bad)["status"] == "failed"
+        assert not (bad.root / "output" / "clip" / ".failed").exists()
+
+
+def test_whatever_fails_when_a_clip_was_changed_or_taken_away_fails_for_that(tmp_path, monkeypatch):
+    clip = ordinary(tmp_path)
+    changes = {"changed while it was read": lambda: clip.write_text("x"), "no longer there": clip.unlink}
+    for says, change in changes.items():
+
+        def read(*_: object, change=change, **__: object) -> None:
+            change()
+            raise FileNotFoundError(errno.ENOENT, "No such file", str(clip))
+
+        monkeypatch.setattr(limits, "call", read)
+        told = batch.work(Job(tmp_path / "space", (str(clip),), Wanted()))
+        assert says in told["error"]["what"] and told["error"]["what"].startswith("clip.mp4")
 
 
 def test_a_job_that_makes_no_sense_fails_before_anything_starts(tmp_path):
@@ -247,6 +291,18 @@ def test_progress_is_noted_at_most_twice_a_second_and_taken_away(tmp_path):
     progress.end()
     assert list(tmp_path.iterdir()) == []
     Progress(shelf).end()  # without ever having told anything
+
+
+def test_progress_that_a_killed_run_left_is_taken_away_before_the_take_is_handed_in(tmp_path):
+    clip = ordinary(tmp_path)
+    each = Job(tmp_path / "space", (str(clip),), Wanted())
+    shelf = Shelf(tmp_path / "space" / "output" / "clip")
+    shelf.note(batch.PROGRESS, {"step": "rendering", "done": 0.9})
+    with shelf.mine():
+        batch.look(each)
+        assert batch.progress_of(Workspace(each.root), "clip") == ("rendering", 0.9), "somebody makes it"
+    batch.look(each)
+    assert batch.progress_of(Workspace(each.root), "clip") is None
 
 
 @pytest.mark.parametrize("text", ["", "{half", "[]", '{"done": "much"}'])
@@ -355,6 +411,38 @@ def test_a_watched_clip_is_given_once_it_is_whole_and_again_when_it_changed(tmp_
     assert given(0.5) == []
 
 
+def test_a_watched_folder_that_is_gone_for_a_moment_is_told_once_and_looked_for(tmp_path):
+    folder, away = tmp_path / "rec", tmp_path / "away"
+    folder.mkdir()
+    (folder / "old.mp4").write_bytes(b"whole")
+    looks = batch.watched(partial(batch.in_folder, folder), 0.1)
+
+    def seen(seconds: float) -> list[object]:
+        until, found = time.monotonic() + seconds, []
+        while time.monotonic() < until:
+            found += filter(None, [next(looks)])
+        return found
+
+    assert seen(0.5) == [folder / "old.mp4"]
+    folder.rename(away)
+    (fault,) = seen(0.5)
+    assert "cannot be read" in fault.what and "bring it back" in fault.do
+    (away / "new.mp4").write_bytes(b"whole")
+    away.rename(folder)
+    assert sorted(seen(0.6)) == [folder / "new.mp4", folder / "old.mp4"], "the old one may have failed for that"
+
+
+def test_a_source_that_breaks_off_lets_what_it_gave_be_done():
+    def source():
+        yield job("a")
+        raise BatchError("The list is gone.", "Bring it back.")
+
+    outcomes = batch.run(source(), local.Engine(1), task=done, look=unseen)
+    assert next(outcomes) == done(job("a"))
+    with pytest.raises(BatchError, match="The list is gone"):
+        next(outcomes)
+
+
 def _manifest(folder: Path, text: str) -> list[Job | batch.Told]:
     path = folder / "list.csv"
     path.write_text(text, encoding="utf-8")
@@ -382,6 +470,35 @@ def test_a_manifest_as_excel_writes_it_where_the_comma_is_a_decimal_mark(tmp_pat
     assert (rows[0].names, rows[0].wanted.recipe) == ((f"{tmp_path}/a; b, c.mp4",), "yard")
     assert rows[1]["error"]["what"] == "Row 3 of list.csv: It names no clip."
     assert rows[1]["clip"] == f"{tmp_path}/list.csv", "and no other file is blamed for it"
+
+
+def test_a_quotation_mark_that_is_not_closed_spoils_its_own_row_only(tmp_path):
+    rows = _manifest(tmp_path, 'clip,recipe\n"a.mp4,yard\nb.mp4,yard\n"c.mp4"x,yard\n"d ""e"".mp4",yard\n')
+    assert [row["error"]["what"] for row in rows if isinstance(row, dict)] == [
+        f"Row {number} of list.csv: Its quotation marks do not fit together." for number in (2, 4)
+    ]
+    assert [row.names for row in rows if isinstance(row, Job)] == [(f"{tmp_path}/b.mp4",), (f'{tmp_path}/d "e".mp4',)]
+
+
+def test_a_character_that_no_name_can_have_is_told(tmp_path):
+    told, other = _manifest(tmp_path, "clip\na\0b.mp4\nc.mp4\n")
+    assert told["error"]["what"].startswith("Row 2 of list.csv: There is a character in it that no name can have")
+    assert other.names == (f"{tmp_path}/c.mp4",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clip,recipe,,\na.mp4,yard,,\n,,,\n",
+        "clip,recipe\na.mp4,yard,,,\n",
+        "sep=;\nclip;recipe\na.mp4;yard\n",
+        "clip\trecipe\na.mp4\tyard\n",
+        "clip,recipe\ra.mp4,yard\r",
+    ],
+)
+def test_what_spreadsheets_add_to_a_manifest_is_understood(text, tmp_path):
+    (row,) = _manifest(tmp_path, text)
+    assert (row.names, row.wanted.recipe) == ((f"{tmp_path}/a.mp4",), "yard")
 
 
 def test_a_row_that_ends_before_its_clip_names_none(tmp_path):
@@ -427,6 +544,29 @@ def test_an_engine_that_nobody_knows_is_refused(tmp_path):
         choose("dask", None, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "address", ["foo", "tcp://127.0.0.1", "127.0.0.1:99999", "tcp://:8786", "http://127.0.0.1:80", "tcp://h:1/path"]
+)
+def test_an_address_that_cannot_be_one_is_refused_at_once(address, tmp_path):
+    with pytest.raises(BatchError, match="is no address of a scheduler") as told:
+        choose(f"dask:{address}", None, tmp_path)
+    assert "dask:tcp://192.168.1.5:8786" in told.value.do
+
+
+def test_an_address_may_be_short_or_long(tmp_path):
+    for address in ("host:8786", "tcp://127.0.0.1:1", "tls://[::1]:8786"):
+        choose(f"dask:{address}", None, tmp_path)
+
+
+def test_what_was_made_before_the_engine_was_lost_counts_as_made(tmp_path):
+    def ready(each: Job) -> Seen:
+        made = (tmp_path / each.names[0]).exists()
+        return Seen(each.names[0], {"take": each.names[0], "status": "kept"} if made else None)
+
+    told = list(batch.run([job("dies-always", tmp_path)], local.Engine(1), task=deadly, look=ready))
+    assert [each["status"] for each in told] == ["made"]
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
@@ -445,10 +585,138 @@ def test_the_command_tells_each_failure_and_the_sum(candid, tmp_path):
     assert set(told) >= {"clip", "clips", "take", "videos", "error"}
 
 
+@pytest.fixture
+def hopeless(tmp_path) -> Path:
+    """A folder with clips that are none, told apart by names too long for a line of a terminal."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}-{'long-' * 30}.mp4").write_text("no clip")
+    return folder
+
+
+def test_on_a_terminal_each_line_stands_above_the_bars_and_they_leave_nothing(tmp_path, hopeless):
+    written, status = terminal.run(["--workspace", tmp_path, "batch", hopeless, "-j", "1"])
+    assert status == 1 and "all takes" in written, "there were no bars"
+    lines = terminal.seen(written)
+    told = [line for line in lines if line.startswith("Error: ")]
+    assert len(told) == 4 and all("is no video or sound that can be read." in line for line in told)
+    assert len(lines) == 9 and lines[-1].startswith("0 made, 0 lay ready, 4 failed."), lines
+
+
+def test_json_is_whole_on_a_terminal_and_goes_where_it_is_led(tmp_path, hopeless):
+    command = ["--workspace", tmp_path, "batch", hopeless, "-j", "1", "--json"]
+    written, _ = terminal.run(command)
+    assert "all takes" in written
+    lines = terminal.seen(written)
+    assert [json.loads(line)["status"] for line in lines[:-1]] == ["failed"] * 4 and "4 failed" in lines[-1]
+    with (tmp_path / "out").open("wb") as out:
+        written, _ = terminal.run(command, stdout=out.fileno())
+    assert "all takes" in written and "{" not in written
+    assert [json.loads(line)["status"] for line in (tmp_path / "out").read_text().splitlines()] == ["failed"] * 4
+
+
+def test_on_a_terminal_ctrl_c_takes_the_bars_away_before_it_says_so(tmp_path, hopeless):
+    sent: list[int] = []
+
+    def said(written: str, pid: int) -> None:
+        if written.count("is no video") == 4 and not sent:
+            sent.append(pid)
+            os.kill(pid, signal.SIGINT)
+
+    written, status = terminal.run(["--workspace", tmp_path, "batch", hopeless, "--watch", "-j", "1"], said)
+    assert status == 130
+    lines = terminal.seen(written)
+    assert lines[8].startswith("Stopping. Once more Ctrl-C") and "4 failed" in lines[9] and len(lines) == 11, lines
+
+
 def test_nothing_that_waits_is_no_failure(candid):
     said = candid("batch")
     assert (said.status, said.err) == (0, "")
-    assert said.out == "0 made, 0 lay ready, 0 failed.\n"
+    why, total = said.out.splitlines()
+    assert total == "0 made, 0 lay ready, 0 failed."
+    assert why.startswith("No takes were handed in here.") and "candid submit CLIP" in why and "candid batch DIR" in why
+
+
+def test_why_there_is_nothing_to_do_is_said(candid, tmp_path):
+    folder = tmp_path / "rec"
+    (folder / "monday").mkdir(parents=True)
+    said = candid("batch", folder)
+    assert said.status == 0 and f"There are no clips in {folder}: files whose names end in .3gp, .avi," in said.out
+    (folder / "monday" / "clip.mp4").touch()
+    assert f"Try: candid batch {folder}/monday" in candid("batch", folder).out
+    (tmp_path / "list.csv").write_text("clip\n")
+    assert "list.csv names no clips" in candid("batch", tmp_path / "list.csv").out
+    said = candid("batch", folder, "--json")
+    assert said.out == "" and "There are no clips" in said.err
+
+
+def test_a_take_that_was_handed_in_and_is_damaged_fails(candid, space, tmp_path, monkeypatch):
+    (tmp_path / "assets" / "people").mkdir(parents=True)
+    (tmp_path / "assets" / "people" / "demo.toml").write_text('name = "D"\n')
+    _handed_in(space, ordinary(tmp_path), 3)
+    (space.takes / "yard-demo" / "take.json").write_text("{broken")
+    next((space.takes / "yard-demo-2").glob("*.mp4")).unlink()
+    monkeypatch.setattr(batch, "handed_in", lambda space: ())
+    said = candid("batch", "-j", "1")
+    assert said.status == 1 and "0 made, 0 lay ready, 2 failed.\n" in said.out, "nothing of it is remembered"
+    assert "yard-demo: The take yard-demo is damaged: its take.json cannot be read." in said.err
+    assert "yard-demo-2: The take yard-demo-2 is damaged: its clip" in said.err
+    told = candid("batch", "-j", "1", "--json").takes
+    assert [each["take"] for each in told] == ["yard-demo", "yard-demo-2"]
+    assert told[0]["clip"] == str(space.takes / "yard-demo") and "remembered" not in told[0]
+
+
+def test_what_was_found_out_stays_among_us_but_for_debugging(candid, hopeless, monkeypatch):
+    monkeypatch.setenv("CANDID_DEBUG", "1")
+    space = hopeless.parent
+    for _ in range(2):  # what failed before is made again, so that all of it is seen
+        result = CliRunner().invoke(cli.main, ["--workspace", str(space), "batch", str(hopeless), "-j", "1", "--json"])
+        assert result.stderr.count("Traceback (most recent call last)") >= 4 and "in _opened" in result.stderr
+        told = [json.loads(line) for line in result.stdout.splitlines()]
+        assert len(told) == 4 and not any("traceback" in each for each in told)
+
+
+def test_what_ffmpeg_said_is_in_a_traceback():
+    fault = pickle.loads(pickle.dumps(FFmpegError("It failed.", "Look.", "all it said")))
+    assert "all it said" in "".join(traceback.format_exception(fault)) and fault.said == "all it said"
+
+
+@pytest.mark.parametrize(
+    ("remembered", "says"),
+    [
+        ([False, False], "2 failed."),
+        (
+            [True, True],
+            "2 failed. Those that failed will be passed over until changed; --retry-failed makes them again.",
+        ),
+        (
+            [True, False],
+            "2 failed. Of those that failed, 1 will be passed over until changed; --retry-failed makes them again.",
+        ),
+    ],
+)
+def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, capsys):
+    total = batch_command._Sum()
+    for each in remembered:
+        total.add({"status": "failed", "remembered": each})
+    total.say(as_json=False)
+    assert capsys.readouterr().out == f"0 made, 0 lay ready, {says}\n"
+
+
+def test_the_line_of_a_take_says_what_is_to_be_known():
+    notes = ["edit.md, line 3: what?", "edit.md, line 9: who?", "The file is cut off."]
+    facts = {"notes": [*notes, *unheard.notes([_heard(draft=True)])]}
+    assert list(report.in_short(facts, "talk")) == [
+        "draft captions",
+        "2 lines of edit.md are unclear: candid words check talk",
+        "1 note in its report.json",
+    ]
+    assert list(report.in_short({"notes": unheard.notes([_heard(draft=False)])}, "talk")) == []
+
+
+def _heard(draft: bool) -> unheard.Side:
+    return (Span(0, 10),), Transcript((Word("ja", 0, 10, 0.5),), "pocketsphinx", draft=draft)
 
 
 @pytest.mark.parametrize(
@@ -456,6 +724,7 @@ def test_nothing_that_waits_is_no_failure(candid):
     [
         (["-j", "0"], "neither a number"),
         (["-j", "many"], "neither a number"),
+        (["-j", "1000"], "1 to 64"),
         (["--watch"], "needs a folder"),
         (["--engine", "dask:tcp://127.0.0.1:1", "-j", "2"], "cluster"),
         (["list.txt"], "no file list.txt"),
@@ -486,6 +755,22 @@ def test_ctrl_c_still_tells_the_sum(tmp_path):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out.startswith("0 made, 0 lay ready, 1 failed.") and "Stopped." in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT], [signal.SIGKILL]])
+def test_however_a_batch_is_ended_it_ends_without_noise(numbers, recorded, tmp_path):
+    place = workspace(tmp_path / "space")
+    process = start(place, recorded, "-j", "2")
+    while not list(place.glob("output/*/work/*/*")):
+        time.sleep(0.05)
+    for number in numbers:
+        process.send_signal(number)
+    process.wait(timeout=10)
+    assert left_behind(place) == []
+    said = (place / "err").read_text()
+    assert "leaked" not in said and "Traceback" not in said
+    assert said.count("Stopping. Once more") == (0 if signal.SIGKILL in numbers else 1)
 
 
 def test_what_workers_elsewhere_go_on_with_is_said(capsys):

@@ -20,7 +20,7 @@ import pytest
 
 from pipeline.engines import dask
 from tests import ports
-from tests.batches import Watch, bytes_of, chunks, finish, left_behind, start, workspace
+from tests.batches import CLIPS, Watch, bytes_of, chunks, finish, left_behind, start, workspace
 from tests.conftest import ROOT, run_candid
 
 pytest.importorskip("distributed", reason="for a Dask cluster: pip install 'candid[cluster]'")
@@ -134,6 +134,9 @@ def test_a_scheduler_that_is_started_again_loses_nothing(recorded, undisturbed, 
         cluster.scheduler()
         cluster.worker()
         takes = finish(process, place)
+    said = (place / "err").read_text().splitlines()
+    assert len(said) == 2 and "is gone. Candid waits for it to be started again, up to 5 minutes." in said[0], said
+    assert f"{CLIPS} made, 0 lay ready" in said[1]
     assert watch.twice == [] and before.items() <= chunks(place).items()
     assert bytes_of(takes) == undisturbed[0]
 
@@ -187,6 +190,14 @@ def test_a_worker_that_joins_later_and_is_not_fit_is_refused(recorded, cluster, 
     assert "has Candid 0.0.1" in said and "what is finished is kept" in said and "Traceback" not in said
 
 
+def test_the_marks_of_batches_that_were_killed_long_ago_are_taken_away(tmp_path):
+    for name, days in (("old", 31), ("young", 1)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - days * 86400,) * 2)
+    dask._sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["young"]
+
+
 @pytest.fixture
 def impatient(monkeypatch) -> None:
     monkeypatch.setattr(dask, "_FIRST_WAIT", 3.0)
@@ -202,6 +213,20 @@ def test_nobody_at_that_address_is_said_in_words(recorded, tmp_path):
             workspace(tmp_path / "space"), "batch", recorded, "-r", "plain", "--engine", f"dask:{address}"
         )
     assert said.status == 1 and f"No Dask scheduler answers at {address}" in said.err
+
+
+@pytest.mark.usefixtures("impatient")
+def test_something_else_at_that_address_is_said_in_words(recorded, tmp_path):
+    with socket.socket() as silent:  # as a web server does, it takes what it is sent and waits for more
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        said = run_candid(
+            workspace(tmp_path / "space"), "batch", recorded, "-r", "plain", "--engine", f"dask:{address}"
+        )
+    assert said.status == 1 and f"No Dask scheduler answers at {address}" in said.err
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.usefixtures("impatient")

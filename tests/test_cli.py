@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 import cli
-from tests.conftest import run_candid
+from tests.conftest import ROOT, run_candid
 
 
 def test_doctor_says_what_works_and_the_cure_for_what_does_not(candid):
@@ -95,3 +98,32 @@ def test_what_nobody_foresaw_is_a_sentence_and_debug_brings_the_traceback(monkey
     monkeypatch.setenv("CANDID_DEBUG", "1")
     loud = CliRunner().invoke(cli.main, ["--workspace", str(tmp_path), "doctor"])
     assert isinstance(loud.exception, ZeroDivisionError)
+
+
+def in_shell(tmp_path, line: str) -> subprocess.CompletedProcess[str]:
+    """A line of a shell, in which candid is the command."""
+    candid = f"{shlex.quote(sys.executable)} -m cli --workspace {shlex.quote(str(tmp_path))}"
+    script = f'set -o pipefail; candid() {{ {candid} "$@"; }}; {line}'
+    return subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_whose_reader_goes_away_ends_quietly(tmp_path):
+    for command in ("models list", "render nowhere.mp4 nowhere.mp4 --json", "topics list --json"):
+        said = in_shell(tmp_path, f"candid {command} | true")
+        assert (said.stdout, said.stderr) == ("", ""), command
+        assert said.returncode == 1, command
+
+
+def test_where_nothing_can_be_printed_is_said_in_words(tmp_path):
+    for command in ("models list", "render nowhere.mp4 --json"):
+        said = in_shell(tmp_path, f"candid {command} > /dev/full")
+        assert said.returncode == 1
+        assert said.stderr.startswith("Error: What Candid prints cannot be written: No space left on device."), command
+        assert len(said.stderr.splitlines()) == 2
+
+
+def test_closed_streams_are_no_crash(tmp_path):
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&-"):
+        for command in ("models list", "batch", "recipes list"):
+            said = in_shell(tmp_path, f"candid {command} {closed}")
+            assert said.returncode == 0 and "Error" not in said.stderr, (command, closed, said.stderr)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,27 @@ def test_all_processes_start_at_once_and_never_hear_ctrl_c():
     assert deaf & 1 << (signal.SIGINT - 1)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     assert not any(_lives(number) for number in started)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_crew_starts_no_more_than_there_is_work_for_and_never_hears_ctrl_c():
+    with limits.Crew(40) as pool:
+        started: dict[int, object] = pool._processes
+        assert not started
+        status = pool.submit(Path("/proc/self/status").read_text).result(timeout=20)
+        assert len(started) == 1
+        jobs = [pool.submit(time.sleep, 0.5) for _ in range(3)]
+        assert len(started) <= 3
+        [each.result(timeout=20) for each in jobs]
+    assert int(status.partition("SigBlk:")[2].split()[0], 16) & 1 << (signal.SIGINT - 1)
+
+
+def test_a_crew_knows_which_job_may_have_ended_a_process():
+    with limits.Crew(1) as pool:
+        deadly, waiting = pool.submit(_crash), pool.submit(os.getpid)
+        with pytest.raises(BrokenProcessPool):
+            deadly.result(timeout=20)
+        assert pool.may_have_ended_it(deadly) and not pool.may_have_ended_it(waiting)
 
 
 _PARENT = """

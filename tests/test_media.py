@@ -17,7 +17,7 @@ import pytest
 from pipeline import media as clips
 from pipeline.errors import CandidError, ClipError
 from pipeline.ffmpeg import FFmpegError, remux, run
-from pipeline.model import Span
+from pipeline.model import Audio, Clip, Span
 from pipeline.plan import grid_frames
 from tests import patterns
 from tests.clips import AWKWARD, DISGUISES, HOPELESS, made, ordinary
@@ -168,6 +168,12 @@ def test_a_clip_that_may_not_be_read_is_refused(tmp_path):
     path.chmod(0)
     with pytest.raises(ClipError, match="may not be read"):
         clips.probe(path)
+
+
+def test_a_clip_that_is_gone_when_it_is_opened_is_told_in_words(tmp_path):
+    clip = Clip(tmp_path / "clip.mp4", "", 1000, None, Audio("aac", 48000, 1, "mono", 0, 1000), "mp4")
+    with pytest.raises(ClipError, match=r"There is no file clip\.mp4"):
+        clips.sound(clip, tmp_path / "raw", rate=16000, channels=1, dtype="<i2")
 
 
 def test_the_cover_of_a_song_is_no_picture(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -172,6 +173,33 @@ def test_a_folder_that_cannot_be_made_is_told_in_words(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="Nothing can be written"), Shelf(tmp_path / "file" / "take").mine():
         pass
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EIO, "sound and connected"),
+        (errno.ESTALE, "sound and connected"),
+        (errno.ENOSPC, "is full"),
+    ],
+)
+def test_what_a_disk_refuses_is_told_in_words(number, says, shelf):
+    def refused(path: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    with pytest.raises(WorkspaceError, match=says) as told:
+        shelf.put("a.txt", 1, refused)
+    assert "the same command again" in told.value.do
+
+
+def test_a_folder_that_is_deleted_while_a_take_is_made_is_told_in_words(tmp_path):
+    shelf = Shelf(tmp_path / "take")
+    with pytest.raises(WorkspaceError, match=r"Somebody deleted .*take while the take was made"), shelf.mine():
+        shutil.rmtree(shelf.folder)
+        shelf.keep("a.txt", 1, _say("one"))
+    with shelf.mine():
+        shelf.keep("a.txt", 1, _say("one"))
 
 
 def test_a_record_that_was_cut_off_counts_as_none(shelf):

@@ -6,8 +6,11 @@ joins later is asked with its first take. A scheduler that is started again is w
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import multiprocessing
+import os
 import secrets
 import socket
 import time
@@ -16,6 +19,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pipeline import __version__, ffmpeg
 from pipeline.errors import BatchError
@@ -26,6 +30,9 @@ T = TypeVar("T")
 _FIRST_WAIT = 20.0  # seconds for a scheduler and a worker to answer
 _NEXT_WAIT = 300.0  # ... where they answered before and are started again
 _A_TRY = 10.0
+_KEPT_DAYS = 30  # no batch lasts so long: its mark was left when it was killed
+_KINDS = ("", "tcp", "tls", "ws", "wss")
+_TALKATIVE = ("distributed", "tornado", "asyncio")  # loggers
 _SMALLEST_WINDOW = 64  # takes handed in: a cluster that grows to so many workers has something to do
 
 
@@ -52,7 +59,12 @@ class Ticket:
 class Engine:
     """The workers of the scheduler at `address`."""
 
-    def __init__(self, address: str, output: Path) -> None:
+    here = False
+
+    def __init__(self, address: str, output: Path, say: Callable[[str], object] = lambda text: None) -> None:
+        """`say` is told where Candid waits. BatchError where the address cannot be one."""
+        _check(address)
+        self._say = say
         self.window = _SMALLEST_WINDOW
         self._address = address
         self._output = output
@@ -62,7 +74,13 @@ class Engine:
 
     def open(self) -> Executor:
         self._leave()
+        _sweep(_marks(self._output).folder)
         _marks(self._output).note(self._ticket.mark, self._ticket.mark)
+        if self._patience == _NEXT_WAIT:
+            wait = f"{_NEXT_WAIT / 60:.0f} minutes"
+            self._say(
+                f"The scheduler at {self._address} is gone. Candid waits for it to be started again, up to {wait}."
+            )
         self._client = self._connected()
         self._patience = _NEXT_WAIT
         self.window = max(_SMALLEST_WINDOW, 2 * sum(self._client.nthreads().values()))
@@ -98,6 +116,7 @@ class Engine:
         while True:
             client: Any = None
             try:
+                asyncio.run(_greeted(distributed, self._address))
                 client = distributed.Client(self._address, timeout=_A_TRY, set_as_default=False)
                 client.wait_for_workers(1, timeout=max(1.0, until - time.monotonic()))
                 self._ask(client)
@@ -136,7 +155,43 @@ def _library() -> Any:
         import distributed
     except ImportError as fault:
         raise BatchError("For a Dask cluster a library is missing.", "pip install 'candid[cluster]'") from fault
+    if not os.environ.get("CANDID_DEBUG"):  # what matters is said in words; it logs tracebacks when a scheduler goes
+        for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _TALKATIVE]:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return distributed
+
+
+async def _greeted(distributed: Any, address: str) -> None:
+    """Returns where a scheduler answers. OSError or TimeoutError where nobody does, or something else listens there:
+
+    distributed itself waits for that without end.
+    """
+    options = distributed.Security().get_connection_args("client")
+    comm = await asyncio.wait_for(distributed.comm.connect(address, timeout=_A_TRY, **options), _A_TRY + 1)
+    comm.abort()
+
+
+def _check(address: str) -> None:
+    """BatchError where an address cannot be that of a scheduler."""
+    kind, _, place = address.rpartition("://")
+    try:
+        parts = urlsplit(f"//{place}")
+        fits = kind in _KINDS and parts.hostname and parts.port and place == parts.netloc
+    except ValueError:  # a port that is none
+        fits = False
+    if not fits:
+        raise BatchError(
+            f"{address!r} is no address of a scheduler.",
+            "It has the form HOST:PORT, as in --engine dask:tcp://192.168.1.5:8786",
+        )
+
+
+def _sweep(marks: Path) -> None:
+    """Takes away the marks of batches that were killed long ago."""
+    for path in marks.glob("*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
+                path.unlink()
 
 
 def _closed(client: Any) -> None:

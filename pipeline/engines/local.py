@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +19,25 @@ _MOST_AT_ONCE = 8
 class Engine:
     """`count` takes at once. A process that is killed breaks the whole pool, so a new one is opened."""
 
+    here = True
+
     def __init__(self, count: int) -> None:
         self.count = count
         self.window = count + 1  # one waits ready, so that no process is idle
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: limits.Crew | None = None
 
     def open(self) -> Executor:
         self.close()
-        self._pool = limits.crew(self.count)
+        self._pool = limits.Crew(self.count)
         return self._pool
 
     def lost(self, outcome: Future[Any]) -> bool:
         return outcome.done() and isinstance(outcome.exception(), BrokenExecutor)
 
     def guilty(self, outcome: Future[Any]) -> bool:
-        """Nobody knows whose process it was that ended: all that were handed in may be."""
-        return not outcome.done() or isinstance(outcome.exception(), BrokenExecutor)
+        """Nobody knows whose process it was that ended: all that were begun may be."""
+        broken = not outcome.done() or isinstance(outcome.exception(), BrokenExecutor)
+        return broken and self._pool is not None and self._pool.may_have_ended_it(outcome)
 
     def close(self) -> None:
         if self._pool is not None:

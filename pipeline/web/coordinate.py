@@ -103,7 +103,7 @@ def _unmade(site: Site) -> list[str]:
     """Takes of which there is no video yet, and that do not stand in line."""
     line = {take for take, _ in site.store.line()}
     found = (take for take in takes.listed(site.space.takes) if take.id not in line)
-    return [take.id for take in found if circle.state_of(site.space, take) == "recorded"]
+    return [take.id for take in found if circle.state_of(site.space, take.id) == "recorded"]
 
 
 @doors.at("/team/batch", Need.COORDINATOR, "POST")

@@ -102,7 +102,7 @@ def _state(site: Site, take: Take, line: list[str], fault: CandidError | None, j
     shelf = Shelf(site.space.output / take.id)
     running = batch.progress_of(site.space, take.id)
     place = line.index(take.id) + 1 if take.id in line else 0
-    found = circle.state_of(site.space, take)
+    found = circle.state_of(site.space, take.id)
     sending = sender.progress(site.space, job, time.time()) if job else None
     return {
         "state": found,

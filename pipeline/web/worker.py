@@ -30,7 +30,7 @@ class Watch:
     def __init__(self, root: Path, task: Callable[[Path], None]) -> None:
         self._root, self._task = root, task
         self._over = threading.Event()
-        self._pool = limits.crew(1)
+        self._pool = limits.Crew(1)
         self._thread = threading.Thread(target=self._keep, name=task.__module__, daemon=True)
         self._thread.start()
 
@@ -40,7 +40,7 @@ class Watch:
                 self._pool.submit(self._task, self._root).result()
             limits.kill(self._pool)
             if not self._over.wait(_BEFORE_ANOTHER):
-                self._pool = limits.crew(1)
+                self._pool = limits.Crew(1)
 
     def close(self) -> None:
         self._over.set()
