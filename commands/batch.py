@@ -121,6 +121,7 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
     from dataclasses import replace
 
     from pipeline import batch as batches
+    from pipeline import manifest
 
     def named(name: object) -> Job:
         return replace(job, names=(str(name),))
@@ -137,7 +138,7 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
         raise click.UsageError(f"There is no file {source}.")
     if source.suffix.lower() != ".csv":
         raise click.UsageError(f"{source} is neither a folder nor a manifest (a .csv file).")
-    return batches.in_manifest(source, job), sum(1 for _ in batches.in_manifest(source, job))
+    return manifest.jobs(source, job), sum(1 for _ in manifest.jobs(source, job))
 
 
 def _watched(folder: Path, named: Callable[[Path], Job]) -> Iterator[Job | Told | None]:

@@ -7,10 +7,8 @@ take that lies ready is never handed in. What a take came to is the object that 
 from __future__ import annotations
 
 import contextlib
-import csv
 import itertools
 import os
-import re
 import threading
 import time
 import traceback
@@ -29,7 +27,7 @@ from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
 
-Told = dict[str, Any]  # what a take came to: the object that `--json` promises, and what `_failed` adds
+Told = dict[str, Any]  # what a take came to: the object that `--json` promises, and what `failed` adds
 
 PROGRESS = ".progress"  # on a take's shelf while it is made: the step, and how much of it is done (0..1)
 _FAILED = ".failed"  # on a take's shelf: why it failed, and what was known then
@@ -38,11 +36,8 @@ CLIPS = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv")
 )
 _WAITING = ("recorded", "made")  # "made" is looked at: its recipe may have changed
-_COLUMNS = ("clip", "recipe", "person")
-
 _OF_THE_CLIP = (ClipError, FFmpegError)  # failures that come again with the same clip
 
-_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
 _LOOKED_BELOW = 1000  # folders that are looked through for clips, where one that was named holds none
 _TRIES = 3  # of a take that may be what ends its worker
 _TICK = 1.0  # seconds between two looks at what is in flight
@@ -93,10 +88,10 @@ def look(job: Job) -> Seen:
         again = job.retry or job.debug
         if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not again:
             fault = CandidError(before["what"], before["do"])
-            return Seen(asked.take, _failed(job, fault, asked.take, remembered=True))
+            return Seen(asked.take, failed(job, fault, asked.take, remembered=True))
         return Seen(asked.take)
     except Exception as fault:
-        return Seen("", _failed(job, fault))
+        return Seen("", failed(job, fault))
 
 
 def work(job: Job) -> Told:
@@ -109,7 +104,7 @@ def work(job: Job) -> Told:
         asked, lying = _ordered(job)
         causes = _causes(asked)  # as they are now: what comes in place of a clip meanwhile has not failed
     except Exception as fault:
-        return _failed(job, fault)
+        return failed(job, fault)
     shelf = _Impatient(lying.folder)
     progress = Progress(shelf)
     try:
@@ -119,7 +114,7 @@ def work(job: Job) -> Told:
     except Exception as fault:
         lasting = isinstance(fault, _OF_THE_CLIP) and _causes(asked) == causes
         remembered = lasting and _remember(causes, shelf, in_words(fault))
-        return _failed(job, fault, asked.take, remembered=remembered)
+        return failed(job, fault, asked.take, remembered=remembered)
     finally:
         progress.end()
     shelf.note(_FAILED, None)
@@ -143,7 +138,7 @@ def _grounds(causes: list[Any], shelf: Shelf) -> str:
     return fingerprint([causes, [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in by_hand]])
 
 
-def _failed(job: Job, fault: BaseException, take: str = "", *, remembered: bool = False) -> Told:
+def failed(job: Job, fault: BaseException, take: str = "", *, remembered: bool = False) -> Told:
     """The object that is promised; besides, whether the take is passed over from now on, and the traceback."""
     words = in_words(fault)
     clips = [Path(name).absolute() for name in job.names]
@@ -336,7 +331,7 @@ class _Loop:
         if isinstance(fault, BatchError):
             raise fault
         if fault is not None:
-            yield _give_up(flight) if self._engine.guilty(future) else _failed(flight.job, fault, flight.take)
+            yield _give_up(flight) if self._engine.guilty(future) else failed(flight.job, fault, flight.take)
         elif future.result()["status"] == _HELD:
             self._held.append(replace(flight, due=time.monotonic() + _HELD_FOR))
         else:
@@ -363,7 +358,7 @@ def _give_up(flight: _Flight) -> Told:
     with contextlib.suppress(Exception):
         asked, shelf = _ordered(flight.job)
         remembered = _remember(_causes(asked), shelf, fault)
-    return _failed(flight.job, fault, flight.take, remembered=remembered)
+    return failed(flight.job, fault, flight.take, remembered=remembered)
 
 
 # --- which takes ------------------------------------------------------------------------------------------------------
@@ -440,88 +435,6 @@ def _signatures(clips: Iterable[Path]) -> dict[Path, tuple[int, int]]:
         with contextlib.suppress(CandidError):
             found[path] = media.signature(path)
     return found
-
-
-def in_manifest(path: Path, job: Job) -> Iterator[Job | Told]:
-    """The rows of a CSV file with the columns clip, recipe and person; `job` is what an empty cell means.
-
-    Clips are named as seen from the manifest's folder. A wrong row is told, with its number, in place of a job.
-    BatchError where the file is no manifest.
-    """
-    lines = enumerate(_lines(path), start=1)
-    comma, titles = _titles(path, lines)
-    named: dict[str, int] = {}
-    for number, line in lines:
-        of_row = replace(job, names=(str(path.absolute()),), where=f"Row {number} of {path.name}: ")
-        try:
-            row = _cells(line, comma, len(titles))
-            if any(row):
-                cells = dict(zip(titles, row, strict=False))
-                yield _of_row(replace(of_row, wanted=_wanted(job.wanted, cells)), cells, path, named, number)
-        except CandidError as fault:
-            yield _failed(of_row, fault)
-
-
-def _of_row(job: Job, cells: dict[str, str], path: Path, named: dict[str, int], number: int) -> Job:
-    """`named` are the clips of the rows before, and where they stand."""
-    if not cells.get("clip"):
-        raise BatchError("It names no clip.")
-    clip = os.path.normpath(path.absolute().parent / cells["clip"])
-    if (first := named.setdefault(clip, number)) != number:
-        raise BatchError(f"It names the same clip as row {first}.", "Leave one of them out.")
-    return replace(job, names=(clip,))
-
-
-def _titles(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[str, list[str]]:
-    """What stands between cells, and the names of the columns.
-
-    Excel writes semicolons where the comma is a decimal mark, and may say so in a line of its own; or tabs.
-    """
-    _, line = next(lines, (0, ""))
-    said = _SEPARATOR.fullmatch(line)
-    if said:
-        _, line = next(lines, (0, ""))
-    comma = said[1] if said else max(",;\t", key=line.count)
-    titles = [title.lower() for title in _cells(line, comma, 0)]
-    if "clip" not in titles or len(set(titles)) < len(titles) or not set(titles) <= set(_COLUMNS):
-        raise BatchError(
-            f"{path.name} does not begin with the names of its columns.",
-            "Its first line is: clip,recipe,person (the last two may be left out).",
-        )
-    return comma, titles
-
-
-def _cells(line: str, comma: str, columns: int) -> list[str]:
-    """The cells of a line; empty ones at its end, beyond the columns, count for nothing. BatchError where it is wrong.
-
-    No name of a file goes over several lines, so a quotation mark that is not closed spoils its own line only.
-    """
-    if "\0" in line:
-        raise BatchError("There is a character in it that no name can have (NUL).", "Save the file as CSV, in UTF-8.")
-    try:
-        row = [cell.strip() for cell in next(csv.reader([line], delimiter=comma, strict=True), [])]
-    except csv.Error as fault:
-        raise BatchError("Its quotation marks do not fit together.", "A quotation mark inside is doubled.") from fault
-    while len(row) > columns and not row[-1]:
-        row.pop()
-    if columns and len(row) > columns:
-        raise BatchError(f"It has {len(row)} cells, and there are {columns} columns.")
-    return row
-
-
-def _wanted(wanted: Wanted, cells: dict[str, str]) -> Wanted:
-    return replace(wanted, recipe=cells.get("recipe") or wanted.recipe, person=cells.get("person") or wanted.person)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for line in file:
-                yield line.rstrip("\n")
-    except UnicodeDecodeError as fault:
-        raise BatchError(f"{path.name} is not written in UTF-8.", "Save it as CSV, in UTF-8.") from fault
-    except OSError as fault:
-        raise BatchError(f"{path.name} cannot be read: {fault.strerror}.", "Give yourself the right to.") from fault
 
 
 def progress_of(space: Workspace, take: str) -> tuple[str, float] | None:

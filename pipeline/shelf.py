@@ -25,16 +25,8 @@ T = TypeVar("T")
 
 _KEPT_DAYS = 14  # a correction may be taken back: what no plan uses stays this long
 _ROOM_WANTED = 64 << 20  # bytes free before anything starts
-_LOST = {
-    errno.EIO,
-    errno.ENXIO,
-    errno.ENODEV,
-    errno.ETIMEDOUT,
-    errno.ENOTCONN,
-}  # a disk or a network share that is gone
-_LOST |= {
-    number for name in ("ESTALE", "EHOSTDOWN") if (number := getattr(errno, name, 0))
-}  # which not all systems know
+_LOST_NAMES = ("EIO", "ENXIO", "ENODEV", "ETIMEDOUT", "ENOTCONN", "ESTALE", "EHOSTDOWN")  # not all systems know all
+_LOST = {getattr(errno, name) for name in _LOST_NAMES if hasattr(errno, name)}  # a disk or a network share is gone
 
 
 class Shelf:

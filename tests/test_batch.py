@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 import cli
 from commands import batch as batch_command
-from pipeline import batch, limits, orders, report, takes, transcribers, unheard
+from pipeline import batch, limits, manifest, orders, report, takes, transcribers, unheard
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
 from pipeline.errors import BatchError, ClipError, FFmpegError, LimitError, TranscriberError, WorkspaceError, in_words
@@ -445,7 +445,7 @@ def test_a_source_that_breaks_off_lets_what_it_gave_be_done():
 def _manifest(folder: Path, text: str) -> list[Job | batch.Told]:
     path = folder / "list.csv"
     path.write_text(text, encoding="utf-8")
-    return list(batch.in_manifest(path, Job(folder, (), Wanted("usual", "anna"))))
+    return list(manifest.jobs(path, Job(folder, (), Wanted("usual", "anna"))))
 
 
 def test_the_rows_of_a_manifest_become_jobs_and_wrong_ones_are_told(tmp_path):

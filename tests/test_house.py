@@ -49,6 +49,7 @@ FLOORS: list[set[str]] = [
     {"publish"},
     {"engines"},
     {"batch"},
+    {"manifest"},
     {"web"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
