@@ -99,12 +99,9 @@ class Shelf:
         return self.untouched(name) and self._recorded(name)["causes"] == fingerprint(causes)
 
     def untouched(self, name: str) -> bool:
-        """Whether the file `name` lies here as it was written; a copy counts where its content was noted."""
-        record = self._recorded(name)
+        """Whether the file `name` lies here as it was written."""
         with contextlib.suppress(OSError):
-            if record.get("stamp") == _stamp(self.path(name)):
-                return True
-            return bool(record.get("sha256")) and _sha256(self.path(name)) == record["sha256"]
+            return bool(self._recorded(name).get("stamp") == _stamp(self.path(name)))
         return False
 
     def keep(self, name: str, causes: object, make: Callable[[Path], object]) -> bool:
@@ -146,7 +143,10 @@ class Shelf:
 
         What was corrected by hand stays until the file is deleted. WorkspaceError where it can no longer be read.
         """
-        if self.untouched(name) or self._recorded(name).get("about") != about or not self.path(name).exists():
+        record = self._recorded(name)
+        if self.untouched(name) or record.get("about") != about or not self.path(name).exists():
+            return None
+        if _sha256(self.path(name)) == record.get("sha256"):  # a copy, or put back as it was
             return None
         try:
             return _adapter(kind).validate_json(self.path(name).read_bytes())  # type: ignore[no-any-return]

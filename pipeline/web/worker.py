@@ -21,6 +21,7 @@ from pipeline.web.store import Store
 from pipeline.workspace import Workspace
 
 _NICE = 15  # not 19: on a machine that is full, a video would never be done
+_ENDS_WITHIN = 10.0  # seconds
 _BEFORE_ANOTHER = 2.0  # seconds, so that a worker that cannot start does not start all the time
 
 
@@ -44,8 +45,10 @@ class Watch:
 
     def close(self) -> None:
         self._over.set()
-        limits.kill(self._pool)
-        self._thread.join(timeout=10)
+        until = time.monotonic() + _ENDS_WITHIN
+        while self._thread.is_alive() and time.monotonic() < until:
+            limits.kill(self._pool)  # again and again: a process may just be starting
+            self._thread.join(timeout=0.1)
 
 
 def work(root: Path) -> None:
