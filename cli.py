@@ -55,8 +55,8 @@ class _Group(click.Group):
             click.echo("\nStopped. Finished parts are kept: the same command goes on from here.", err=True)
             sys.exit(130)
         except Exception as fault:
-            if talk.unheard(fault):
-                _end_unheard(fault)
+            if talk.unprinted(fault):
+                _end_unprinted(fault)
             if os.environ.get("CANDID_DEBUG"):
                 raise
             talk.say_error(in_words(fault))
@@ -72,7 +72,7 @@ def _fill_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _end_unheard(fault: BaseException) -> NoReturn:
+def _end_unprinted(fault: BaseException) -> NoReturn:
     """Ends where what is printed reaches nobody: quietly where the reader went away, as head does, else in words."""
     with contextlib.suppress(OSError, ValueError):  # what is left to be printed would fail again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -215,7 +215,7 @@ def _each(groups: Sequence[tuple[str, ...]], one: Callable[[tuple[str, ...]], No
         try:
             one(names)
         except Exception as fault:
-            if talk.unheard(fault):
+            if talk.unprinted(fault):
                 raise
             failed += 1
             _say_failure([Path(name).absolute() for name in names], fault, as_json)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,8 +54,10 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[object]], empty: st
     Console(width=None if on_terminal() else 120).print(table)
 
 
-def unheard(fault: BaseException) -> bool:
+def unprinted(fault: BaseException) -> bool:
     """Whether it arose because something that was printed could not be: click or rich were at work."""
+    import traceback
+
     if not isinstance(fault, OSError):
         return False
     frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(fault.__traceback__)]

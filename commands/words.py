@@ -90,6 +90,7 @@ def export(named: Path | None, take: str, file: Path) -> None:
 
     from pipeline import cutlist
     from pipeline.model import Plan
+    from pipeline.wording import counted
 
     space = talk.workspace(named)
     shelf = _shelf(space, take)
@@ -99,7 +100,7 @@ def export(named: Path | None, take: str, file: Path) -> None:
     except (OSError, ValidationError) as fault:
         raise _unseen(take) from fault
     cutlist.write(plan, take, file)
-    pieces, captions = _counted(len(plan.kept), "piece"), _counted(len(plan.variants[0].cues), "caption")
+    pieces, captions = counted(len(plan.kept), "piece"), counted(len(plan.variants[0].cues), "caption")
     click.echo(f"{file}: {pieces}, {captions} as markers")
     _, told = _read(space, shelf, take)
     if told.changes:
@@ -147,10 +148,6 @@ def _up_to_date(shelf: Shelf, told: Reading) -> bool:
     from pipeline import report
 
     return not told.changes and report.up_to_date(shelf)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _again(take: str) -> str:
@@ -209,10 +206,10 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
 
 def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading) -> None:
     """Puts corrected names into the recipe, those that the person says yes to."""
-    from pipeline import edit, orders, recipes, takes
+    from pipeline import edit, orders, recipes, takes, transcribers
     from pipeline.wording import plain
 
-    names = edit.learned(told.changes, known.sheet.lines, _common_words().__contains__)
+    names = edit.learned(told.changes, known.sheet.lines, transcribers.common_words().__contains__)
     if not names:
         click.echo("No new names to learn.")
         return
@@ -233,11 +230,3 @@ def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading)
         click.echo(f"{slug} knows {', '.join(wanted)} from now on.")
     elif not new:
         click.echo(f"{slug} knows {', '.join(names)} already.")
-
-
-def _common_words() -> frozenset[str]:
-    """The words that the embedded engine knows, which is English: no recipe has to teach them."""
-    import pocketsphinx
-
-    lines = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text(encoding="utf-8").splitlines()
-    return frozenset(line.partition(" ")[0] for line in lines)

@@ -119,8 +119,8 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
-    notes = (*notes, *edits.over(order.recipe.topic))
-    decided = replace(decided, notes=(*notes, *obeyed.notes, *_unheard(obeyed)))
+    notes = (*notes, *edits.over(order.recipe.topic), *obeyed.notes, *_unheard(obeyed))
+    decided = replace(decided, notes=notes)
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
 
 

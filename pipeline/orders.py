@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline import brand, media, people, recipes, takes
-from pipeline.cascade import Layer
+from pipeline.cascade import Layer, merged
 from pipeline.make import Order
 from pipeline.model import Brand, Person, Recipe
 from pipeline.shelf import Shelf
@@ -118,14 +118,9 @@ def over(before: Wanted, now: Wanted) -> Wanted:
         now.recipe or before.recipe,
         now.person or before.person,
         before.topic if now.topic is None else now.topic,
-        _over(before.settings or {}, now.settings or {}),
+        merged([Layer("before", before.settings or {}), Layer("now", now.settings or {})]),
         before.transcriber if now.transcriber == AUTO else now.transcriber,
     )
-
-
-def _over(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    tables = {key: _over(before.get(key, {}), value) for key, value in now.items() if isinstance(value, Mapping)}
-    return {**before, **now, **tables}
 
 
 def _remember(shelf: Shelf, wanted: Wanted) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pipeline.model import Post
-from pipeline.wording import clock
+from pipeline.wording import clock, counted
 
 _ELLIPSIS = "…"
 _UNTITLED = "Untitled"
@@ -92,7 +92,7 @@ def _of_description(text: str, rules: Rules) -> Iterator[str]:
     if rules.description_bytes is not None and _bytes(text) > rules.description_bytes:
         over = _bytes(text) - rules.description_bytes
         yield (
-            f"The description has {_counted(_bytes(text), 'byte')}, {over:,} too many: "
+            f"The description has {counted(_bytes(text), 'byte')}, {over:,} too many: "
             "letters with accents take 2, most other scripts 2 or 3, an emoji 4 or more."
         )
     if rules.chapters:
@@ -106,7 +106,7 @@ def _of_chapters(text: str) -> Iterator[str]:
     if starts[0]:
         yield f"The chapters begin at {clock(starts[0])}; the first has to be at 0:00."
     if len(starts) < _FEWEST_CHAPTERS:
-        yield f"There are {_counted(len(starts), 'chapter')}, {_FEWEST_CHAPTERS - len(starts)} too few."
+        yield f"There are {counted(len(starts), 'chapter')}, {_FEWEST_CHAPTERS - len(starts)} too few."
     for one, following in pairwise(starts):
         if following - one < _SHORTEST_CHAPTER_S:
             yield (
@@ -121,10 +121,10 @@ def _of_tags(tags: Sequence[str], rules: Rules) -> Iterator[str]:
         if rules.tag_chars and _outside(len(tag), rules.tag_chars):
             yield _measured(f"The tag “{_shown(tag)}” has", len(tag), rules.tag_chars)
     if rules.tags is not None and len(tags) > rules.tags:
-        yield f"There are {_counted(len(tags), 'tag')}, {len(tags) - rules.tags} too many."
+        yield f"There are {counted(len(tags), 'tag')}, {len(tags) - rules.tags} too many."
     if rules.tags_chars is not None and _together(tags) > rules.tags_chars:
         yield (
-            f"The tags have {_counted(_together(tags), 'character')} together, "
+            f"The tags have {counted(_together(tags), 'character')} together, "
             f"{_together(tags) - rules.tags_chars:,} too many: "
             "commas between them count, and a tag with a space counts 2 more."
         )
@@ -155,11 +155,7 @@ def _outside(amount: int, limits: tuple[int, int]) -> bool:
 def _measured(begin: str, amount: int, limits: tuple[int, int]) -> str:
     least, most = limits
     over = f"{amount - most:,} too many" if amount > most else f"{least - amount:,} too few"
-    return f"{begin} {_counted(amount, 'character')}, {over}."
-
-
-def _counted(amount: int, what: str) -> str:
-    return f"{amount:,} {what}{'' if amount == 1 else 's'}"
+    return f"{begin} {counted(amount, 'character')}, {over}."
 
 
 def _bytes(text: str) -> int:

@@ -15,7 +15,7 @@ from pipeline.errors import CandidError
 from pipeline.model import Plan, Variant
 from pipeline.progress import Clock
 from pipeline.shelf import Shelf, fingerprint
-from pipeline.wording import clock
+from pipeline.wording import clock, counted
 
 if TYPE_CHECKING:
     from pipeline.corrections import Obeyed
@@ -199,44 +199,44 @@ def _facts(
     clock: Clock,
 ) -> dict[str, Any]:
     first = rendered[0]
+    variants = {variant.name: _variant(plan, sheet, variant) for variant in plan.variants}
+    shown = variants[plan.variants[0].name]
     return {
         "person": order.person.id if order.person else "",
         "recipe": order.recipe.slug,
         "clip_seconds": _seconds(sum(each.clip.duration_ms for each in obeyed.found), 1000),
-        "video_seconds": _seconds(plan.variants[0].frames, plan.fps),
+        "video_seconds": shown["seconds"],
         "pieces": _pieces(plan),
         "words": _words(obeyed.found),
-        "captions": {
-            "cues": len(plan.variants[0].cues),
-            "violations": [asdict(violation) for violation in plan.variants[0].violations],
-        },
+        "captions": {"cues": shown["cues"], "violations": shown["violations"]},
         "sound": {"lufs": first.loudness.lufs, "true_peak_dbtp": first.loudness.true_peak_dbtp},
         "brand": {
-            "footprint_percent": plan.variants[0].footprint_percent,
+            "footprint_percent": shown["footprint_percent"],
             "bumper_seconds": _seconds(_bumper(plan.variants[0]), plan.fps),
         },
         "chunks": {
             "made": sum(each.chunks_made for each in rendered),
             "kept": sum(each.chunks_kept for each in rendered),
         },
-        "variants": {
-            variant.name: {
-                "seconds": _seconds(variant.frames, plan.fps),
-                "cues": len(variant.cues),
-                "violations": [asdict(violation) for violation in variant.violations],
-                "footprint_percent": variant.footprint_percent,
-                "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet, variant)],
-            }
-            for variant in plan.variants
-        },
+        "variants": variants,
         "edit": fingerprint(edit.written(sheet)),
         "unclear": "" if obeyed.clear else fingerprint(obeyed.text),  # edit.md where it stays as it is
         "title": sheet.title,
         "description": sheet.description,
-        "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet, plan.variants[0])],
+        "chapters": shown["chapters"],
         "notes": [*plan.notes, *first.loudness.notes, *first.notes],
         "files": [_WORDS, _EDIT, *(name for each in rendered for name in each.files), *pictures],
         "took": {step: round(seconds, 3) for step, seconds in {**clock.took, "total": clock.total}.items()},
+    }
+
+
+def _variant(plan: Plan, sheet: Sheet, variant: Variant) -> dict[str, Any]:
+    return {
+        "seconds": _seconds(variant.frames, plan.fps),
+        "cues": len(variant.cues),
+        "violations": [asdict(violation) for violation in variant.violations],
+        "footprint_percent": variant.footprint_percent,
+        "chapters": [asdict(chapter) for chapter in _chapters(plan, sheet, variant)],
     }
 
 
@@ -279,7 +279,7 @@ def _seconds(amount: int, a_second: int | Fraction) -> float:
 
 
 def _counted(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+    return counted(number, what) if number else f"no {what}s"
 
 
 def _near(path: Path) -> Path:

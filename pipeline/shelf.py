@@ -124,9 +124,9 @@ class Shelf:
                 missing_ok=True
             )  # killed in between, it must not pass for a file corrected by hand
             draft.replace(self.path(name))
-            content = _sha256(self.path(name)) if about else ""
+            content = fingerprint(self.path(name).read_bytes()) if about else ""
             record = {"causes": fingerprint(causes), "stamp": _stamp(self.path(name)), "about": about}
-            _write(self._record(name), json.dumps(record | {"sha256": content}), self.work)
+            _write(self._record(name), json.dumps(record | {"content": content}), self.work)
 
     def value(self, name: str, causes: object, kind: type[T], find: Callable[[], T], about: str = "") -> T:
         """A value kept as readable JSON: read if it is there, else found and written."""
@@ -146,7 +146,7 @@ class Shelf:
         record = self._recorded(name)
         if self.untouched(name) or record.get("about") != about or not self.path(name).exists():
             return None
-        if _sha256(self.path(name)) == record.get("sha256"):  # a copy, or put back as it was
+        if fingerprint(self.path(name).read_bytes()) == record.get("content"):  # a copy, or put back as it was
             return None
         try:
             return _adapter(kind).validate_json(self.path(name).read_bytes())  # type: ignore[no-any-return]
@@ -321,10 +321,6 @@ def explained(folder: Path) -> Iterator[None]:
 def _stamp(path: Path) -> list[int]:
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _first_line(fault: Exception) -> str:

@@ -36,6 +36,11 @@ def laid(tokens: Sequence[str], start_ms: int, end_ms: int, confidence: float = 
     return words
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something: 1 piece, 1,200 pieces."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def clock(seconds: float) -> str:
     """A time as people write it: 0:41, 1:02:07."""
     hours, rest = divmod(int(seconds), 3600)

@@ -6,9 +6,7 @@ joins later is asked with its first take. A scheduler that is started again is w
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import multiprocessing
 import os
 import secrets
@@ -116,7 +114,7 @@ class Engine:
         while True:
             client: Any = None
             try:
-                asyncio.run(_greeted(distributed, self._address))
+                _greet(distributed, self._address)
                 client = distributed.Client(self._address, timeout=_A_TRY, set_as_default=False)
                 client.wait_for_workers(1, timeout=max(1.0, until - time.monotonic()))
                 self._ask(client)
@@ -155,20 +153,27 @@ def _library() -> Any:
         import distributed
     except ImportError as fault:
         raise BatchError("For a Dask cluster a library is missing.", "pip install 'candid[cluster]'") from fault
+    import logging
+
     if not os.environ.get("CANDID_DEBUG"):  # what matters is said in words; it logs tracebacks when a scheduler goes
         for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _TALKATIVE]:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return distributed
 
 
-async def _greeted(distributed: Any, address: str) -> None:
+def _greet(distributed: Any, address: str) -> None:
     """Returns where a scheduler answers. OSError or TimeoutError where nobody does, or something else listens there:
 
     distributed itself waits for that without end.
     """
-    options = distributed.Security().get_connection_args("client")
-    comm = await asyncio.wait_for(distributed.comm.connect(address, timeout=_A_TRY, **options), _A_TRY + 1)
-    comm.abort()
+    import asyncio
+
+    async def greeted() -> None:
+        options = distributed.Security().get_connection_args("client")
+        comm = await asyncio.wait_for(distributed.comm.connect(address, timeout=_A_TRY, **options), _A_TRY + 1)
+        comm.abort()
+
+    asyncio.run(greeted())
 
 
 def _check(address: str) -> None:

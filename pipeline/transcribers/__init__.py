@@ -14,7 +14,7 @@ from pipeline.model import Hints, Sound, Transcript
 from pipeline.transcribers import faster_whisper, pocketsphinx, whisper
 from pipeline.transcribers.language import code
 
-align, aligner = pocketsphinx.align, pocketsphinx.aligner
+align, aligner, common_words = pocketsphinx.align, pocketsphinx.aligner, pocketsphinx.common_words
 
 
 class Transcriber(Protocol):

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from pipeline import limits, media
@@ -166,6 +167,16 @@ def _written(words: Sequence[Word], begins: bool, ends: bool) -> list[Word]:
         texts[0] = texts[0][0].upper() + texts[0][1:] if begins else texts[0]
         texts[-1] += "." if ends else ""
     return [Word(text, word.start_ms, word.end_ms, word.confidence) for text, word in zip(texts, words, strict=True)]
+
+
+def common_words() -> frozenset[str]:
+    """The words of the English dictionary, which nobody has to teach; none where the engine is not installed."""
+    if Engine().lacks():
+        return frozenset()
+    from pocketsphinx import get_model_path
+
+    with Path(get_model_path("en-us/cmudict-en-us.dict")).open(encoding="utf-8") as lines:
+        return frozenset(line.partition(" ")[0] for line in lines)
 
 
 # --- a given text -----------------------------------------------------------------------------------------------------
