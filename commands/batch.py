@@ -5,29 +5,26 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import click
 
 from commands import talk
+from commands.bars import Bars, shown
+from commands.stopping import politely
 from pipeline.errors import CandidError
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from pipeline.batch import Job, Source, Told
     from pipeline.engines import Engine
     from pipeline.workspace import Workspace
 
 _SECONDS_BETWEEN_LOOKS = 2.0
 _MOST_AT_ONCE = 64  # each takes half a GiB or more, and encodes on all cores by itself
-_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _count(context: click.Context, option: click.Parameter, said: str) -> int | None:
@@ -92,9 +89,9 @@ def batch(
         sum_of.say(as_json)
         return
     try:
-        with _shown(space, sum_of.counts, total) as display:
-            places = engines.choose(engine, at_once, space.output, lambda text: display.say(text, err=True))
-            _run(jobs, places, display, sum_of, as_json)
+        with shown(space, sum_of.counts, total) as bars:
+            places = engines.choose(engine, at_once, space.output, lambda text: bars.say(text, err=True))
+            _run(jobs, places, bars, sum_of, as_json)
     except (KeyboardInterrupt, CandidError):
         if sum_of.counts:
             sum_of.say(as_json)
@@ -103,17 +100,17 @@ def batch(
     sys.exit(1 if sum_of.counts["failed"] else 0)
 
 
-def _run(jobs: Source, engine: Engine, display: _Display, sum_of: _Sum, as_json: bool) -> None:
+def _run(jobs: Source, engine: Engine, bars: Bars, sum_of: _Sum, as_json: bool) -> None:
     """Makes the takes, and says of each what it came to."""
     from pipeline import batch as batches
 
     with (
-        _polite(engine.here, display.end),
-        contextlib.closing(batches.run(jobs, engine, tick=display.tick)) as outcomes,
+        politely(engine.here, bars.end),
+        contextlib.closing(batches.run(jobs, engine, tick=bars.tick)) as outcomes,
     ):
         for told in outcomes:
             sum_of.add(told)
-            _say(told, as_json, display)
+            _say(told, as_json, bars)
 
 
 def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple[Source, int | None]:
@@ -170,165 +167,26 @@ def _why_nothing(space: Workspace, source: Path | None) -> str:
     return f"There are no clips in {source}: files whose names end in {', '.join(sorted(batches.CLIPS))}."
 
 
-# --- Ctrl-C -----------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _polite(local: bool, end: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """The first Ctrl-C says so and ends what runs here, the second ends at once; likewise where it is told to end.
-
-    `end` takes the bars away.
-    """
-    says = "Stopping." if local else "Stopping. The takes that workers have begun they finish, for the next run."
-
-    def first(*_: object) -> None:
-        _heed(second)
-        end()
-        click.echo(f"\n{says} Once more Ctrl-C stops at once.", err=True)
-        raise KeyboardInterrupt
-
-    def second(*_: object) -> None:
-        os._exit(130)
-
-    with _heeding(first):
-        yield
-
-
-@contextlib.contextmanager
-def _to_its_end() -> Iterator[None]:
-    """A Ctrl-C meanwhile is heard afterwards: a line that is torn off halfway would be written twice."""
-    heard: list[int] = []
-    try:
-        with _heeding(lambda number, _: heard.append(number)):
-            yield
-    finally:
-        if heard:
-            signal.raise_signal(heard[0])
-
-
-Handler: TypeAlias = "Callable[[int, FrameType | None], object]"
-
-
-@contextlib.contextmanager
-def _heeding(handler: Handler) -> Iterator[None]:
-    """Ctrl-C, and the signal by which other programs tell one to end, call this meanwhile."""
-    before = [signal.getsignal(number) for number in _STOPS]
-    _heed(handler)
-    try:
-        yield
-    finally:
-        for number, told in zip(_STOPS, before, strict=True):
-            signal.signal(number, told)
-
-
-def _heed(handler: Handler) -> None:
-    for number in _STOPS:
-        signal.signal(number, handler)
-
-
 # --- words for people -------------------------------------------------------------------------------------------------
 
 
-class _Display:
-    """Bars on standard error for the takes in flight and for all of them; silent where nobody watches.
-
-    While there are bars, all that is said goes through it: whoever writes to the terminal beside it writes into them.
-    """
-
-    def __init__(
-        self,
-        bars: Any,
-        progress_of: Callable[[str], tuple[str, float] | None],
-        counts: Counter[str],
-        total: int | None,
-    ) -> None:
-        self._bars = bars
-        self._counts = counts
-        self._progress_of = progress_of
-        self._total = total
-        self._all = bars.add_task("all takes", total=total, left="")
-        self._shown: dict[str, Any] = {}
-        self._began = time.monotonic()
-
-    def say(self, text: str, err: bool = False) -> None:
-        """Says something above the bars. What goes into a file or a pipe goes there."""
-        from rich.text import Text
-
-        shown = self._bars.live.is_started and self._bars.console.is_terminal
-        with _to_its_end():
-            if shown and talk.on_terminal(err):
-                self._bars.console.print(Text.from_ansi(text), soft_wrap=True)
-            else:
-                click.echo(text, err=err)
-
-    def end(self) -> None:
-        """Takes the bars away."""
-        self._bars.stop()
-
-    def tick(self, takes: Sequence[str]) -> None:
-        """Shows how far the takes in flight are."""
-        if not self._bars.disable:
-            with _to_its_end():
-                self._show(takes)
-
-    def _show(self, takes: Sequence[str]) -> None:
-        for take in [take for take in self._shown if take not in takes]:
-            self._bars.remove_task(self._shown.pop(take))
-        parts = 0.0
-        for take in takes:
-            if found := self._progress_of(take):
-                step, done = found
-                if take not in self._shown:
-                    self._shown[take] = self._bars.add_task(take, total=1.0, left="")
-                self._bars.update(self._shown[take], description=f"{take} {step}", completed=done)
-                parts += done if step == "rendering" else 0.0
-        self._bars.update(self._all, completed=self._counts.total() + parts, left=self._left(parts))
-
-    def _left(self, parts: float) -> str:
-        """The time left for all. What lay ready took none, so it does not count."""
-        made = self._counts["made"] + parts
-        if self._total is None or made < 0.5:
-            return ""
-        seconds = (time.monotonic() - self._began) / made * (self._total - self._counts.total() - parts)
-        return f"{int(seconds) // 60}:{int(seconds) % 60:02} left"
-
-
-@contextlib.contextmanager
-def _shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterator[_Display]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    from pipeline import batch as batches
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-        redirect_stdout=False,  # click writes around it
-    ) as bars:
-        yield _Display(bars, lambda take: batches.progress_of(space, take), counts, total)
-
-
-def _say(told: Told, as_json: bool, display: _Display) -> None:
+def _say(told: Told, as_json: bool, bars: Bars) -> None:
     """One line a take. What lay ready is only counted, in words."""
     from pipeline import report
 
     if told.get("traceback"):
-        display.say(told["traceback"], err=True)
+        bars.say(told["traceback"], err=True)
     if as_json:
-        display.say(json.dumps(report.as_promised(told), default=str))
+        bars.say(json.dumps(report.as_promised(told), default=str))
     elif told["status"] == "failed":
         from pipeline.wording import printable
 
         name = told["take"] or printable(Path(told["clip"]))
-        display.say(talk.error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: "), err=True)
+        bars.say(talk.error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: "), err=True)
     elif told["status"] == "made":
         found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
         took = f"{found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s"
-        display.say(f"{told['take']}: {'; '.join([took, *report.in_short(found, told['take'])])}")
+        bars.say(f"{told['take']}: {'; '.join([took, *report.in_short(found, told['take'])])}")
 
 
 class _Sum:

@@ -24,7 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cli
-from commands import batch as batch_command
+from commands.batch import _Sum
+from commands.stopping import politely
 from pipeline import batch, limits, manifest, orders, report, takes, transcribers, unheard
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
@@ -696,7 +697,7 @@ def test_what_ffmpeg_said_is_in_a_traceback():
     ],
 )
 def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, capsys):
-    total = batch_command._Sum()
+    total = _Sum()
     for each in remembered:
         total.add({"status": "failed", "remembered": each})
     total.say(as_json=False)
@@ -774,7 +775,7 @@ def test_however_a_batch_is_ended_it_ends_without_noise(numbers, recorded, tmp_p
 
 def test_what_workers_elsewhere_go_on_with_is_said(capsys):
     for here, says in ((True, "Stopping. Once more"), (False, "workers have begun they finish")):
-        with pytest.raises(KeyboardInterrupt), batch_command._polite(here):
+        with pytest.raises(KeyboardInterrupt), politely(here):
             signal.raise_signal(signal.SIGINT)
         assert says in capsys.readouterr().err
 
@@ -782,8 +783,8 @@ def test_what_workers_elsewhere_go_on_with_is_said(capsys):
 def test_the_second_ctrl_c_ends_at_once():
     code = """
 import time
-from commands.batch import _polite
-with _polite(local=True):
+from commands.stopping import politely
+with politely(local=True):
     try:
         print("ready", flush=True)
         time.sleep(60)

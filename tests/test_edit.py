@@ -25,6 +25,7 @@ import cli
 from commands import words as words_commands
 from pipeline import captions, corrections, edit, find_out, layout, limits, transcribers, trim
 from pipeline.edit import Edits, Sheet, Side, Text
+from pipeline.edit.corrected import corrected
 from pipeline.errors import WorkspaceError
 from pipeline.model import Activity, Cue, CueWord, Plan, Sound, Transcript, TrimRules, Variant, Word
 from pipeline.shelf import Shelf, fingerprint
@@ -679,18 +680,14 @@ def _over_each_other(found) -> tuple[Word, ...]:
 @given(spoken_over.map(_over_each_other), typed, st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 900))))
 def test_corrected_words_come_out_as_they_were_typed(heard, told, aligned):
     """In their order, one after the other, wherever the aligner hears them."""
-    line = edit.Line(0, heard, " ".join(word.text for word in heard))
-    sheet = Sheet("take", "", "", False, ((SHA, "a.mp4"),), (line,))
-    work = edit.reading._Work(sheet, Edits(), (SHA,), set())
-    work._mend(line, edit.reading._Entry(1, "line", text=" ".join(told)))
-    for text in work.edits.texts:
-        times = [*aligned, *((0, 0) for _ in text.words)][: len(text.words)]
-        asked = edit.timed(text, [Word("", start, start + length) for start, length in times])
-        for each in (text, asked):
-            said = replace(work.edits, texts=(each,)).corrected(Transcript(heard), SHA).words
-            assert [word.text for word in said] == told
-            at = [ms for word in said for ms in (word.start_ms, word.end_ms)]
-            assert at == sorted(at)
+    text = corrected(SHA, edit.Line(0, heard, " ".join(word.text for word in heard)), " ".join(told))
+    times = [*aligned, *((0, 0) for _ in text.words)][: len(text.words)]
+    asked = edit.timed(text, [Word("", start, start + length) for start, length in times])
+    for each in (text, asked):
+        said = Edits(texts=(each,)).corrected(Transcript(heard), SHA).words
+        assert [word.text for word in said] == told
+        at = [ms for word in said for ms in (word.start_ms, word.end_ms)]
+        assert at == sorted(at)
 
 
 def test_a_word_that_the_aligner_leaves_no_room_keeps_its_place():

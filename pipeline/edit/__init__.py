@@ -1,10 +1,13 @@
 """PURE: edit.md, the words as the editing surface: sentences with ticks <-> what somebody decided by hand.
 
 `sheet` lays out what a take says, `written` puts it into text, `read` compares an edited text with the sheet that it
-came from. What was decided is kept as stretches of clip time, so that it outlives a change of engine.
+came from (parsing, matching, reading). What was decided is kept as stretches of clip time, so that it outlives a
+change of engine.
 """
 
-from pipeline.edit.reading import Change, Problem, Reading, learned, read, timed, unsure
+from pipeline.edit.corrected import timed
+from pipeline.edit.names import learned
+from pipeline.edit.reading import Change, Problem, Reading, read
 from pipeline.edit.sheets import (
     Edits,
     Line,
@@ -17,6 +20,7 @@ from pipeline.edit.sheets import (
     clock,
     doubtful,
     sheet,
+    unsure,
     wishes,
     written,
 )

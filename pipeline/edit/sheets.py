@@ -464,3 +464,8 @@ def one_line(text: str) -> str:
 def doubtful(word: Word) -> bool:
     """Whether a word may be misheard."""
     return word.confidence < _UNSURE
+
+
+def unsure(line: Line) -> Iterator[str]:
+    """The words of a line that may be misheard."""
+    return (clean(word.text) for word in line.words if doubtful(word))

@@ -1,0 +1,108 @@
+"""PURE: the words of a corrected sentence, and when each of them is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from rapidfuzz.distance import Levenshtein
+
+from pipeline.edit.sheets import Line, Text, clean
+from pipeline.model import Word, spaceless
+from pipeline.wording import laid
+
+_SHORTEST_WORD_MS = 40
+
+
+def corrected(clip: str, line: Line, told: str) -> Text:
+    """A line as `told`: words that stay keep their times, the others share the time between them."""
+    tokens, words = _tokens(told), line.words
+    stays = _staying(words, tokens)
+    made: list[Word] = []
+    fresh: list[int] = []
+    for number, old in [*stays.items(), (len(tokens), len(words))]:
+        new = tokens[len(made) : number]
+        if new:
+            fresh += range(len(made), number)
+            made += laid(new, *_room(words, stays.get(len(made) - 1, -1) + 1, old))
+        if old < len(words):
+            made.append(replace(words[old], confidence=1.0))
+    return Text(clip, line.start_ms, line.end_ms, _in_order(made), tuple(fresh))
+
+
+def _staying(words: Sequence[Word], tokens: Sequence[str]) -> dict[int, int]:
+    """Which tokens are words that were heard, and where.
+
+    Beside new words for which there is no room, a word gives up its time to share it with them.
+    """
+    codes = Levenshtein.opcodes([clean(word.text) for word in words], tokens)
+    same = (code for code in codes if code.tag == "equal")
+    stays = {code.dest_start + n: code.src_start + n for code in same for n in range(code.src_end - code.src_start)}
+    for equal, run in groupby(codes, key=lambda code: code.tag == "equal"):
+        group = [] if equal else list(run)
+        new = group[-1].dest_end - group[0].dest_start if group else 0
+        start, end = _room(words, group[0].src_start, group[-1].src_end) if new else (0, 0)
+        if end - start < new * _SHORTEST_WORD_MS:
+            stays.pop(group[0].dest_start - 1, None)
+            stays.pop(group[-1].dest_end, None)
+    return stays
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text; where a script has no spaces, its characters."""
+    runs = ((spaceless(token[0]), token) for part in text.split() for token in _by_script(part))
+    return [word for single, token in runs for word in (token if single else [token])]
+
+
+def _by_script(part: str) -> Iterator[str]:
+    return ("".join(run) for _, run in groupby(part, key=spaceless))
+
+
+def _room(words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
+    """The time of words first..last; where there are none, the gap between their neighbors."""
+    if first < last:
+        return words[first].start_ms, max(word.end_ms for word in words[first:last])
+    start = words[first - 1].end_ms if first else words[0].start_ms
+    return start, max(start, words[first].start_ms if first < len(words) else start)
+
+
+def timed(text: Text, aligned: Sequence[Word]) -> Text:
+    """The text with its fresh words where the aligner heard them, between the words that stay.
+
+    Words that were heard too close together share the room that there is.
+    """
+    if len(aligned) != len(text.words):
+        return replace(text, fresh=())
+    words, fresh = list(text.words), set(text.fresh)
+    for isfresh, run in groupby(range(len(words)), key=lambda number: number in fresh):
+        if isfresh:
+            numbers = list(run)
+            low = words[numbers[0] - 1].end_ms if numbers[0] else text.start_ms
+            high = words[numbers[-1] + 1].start_ms if numbers[-1] + 1 < len(words) else text.end_ms
+            words[numbers[0] : numbers[-1] + 1] = _between([aligned[number] for number in numbers], low, high)
+    times = zip(text.words, _in_order(words), strict=True)
+    told = (replace(word, start_ms=at.start_ms, end_ms=at.end_ms) for word, at in times)
+    return replace(text, words=tuple(told), fresh=())
+
+
+def _between(words: Sequence[Word], low: int, high: int) -> list[Word]:
+    """The words moved between two times, in their order, each of them as long as a word has to be if there is room."""
+    high = max(low, high)
+    least = min(_SHORTEST_WORD_MS, (high - low) // len(words))
+    moved: list[Word] = []
+    for left, word in zip(range(len(words) - 1, -1, -1), words, strict=True):
+        latest = high - least * left
+        start = min(max(word.start_ms, low), latest - least)
+        low = min(max(word.end_ms, start + least), latest)
+        moved.append(replace(word, start_ms=start, end_ms=low))
+    return moved
+
+
+def _in_order(words: Iterable[Word]) -> tuple[Word, ...]:
+    """The words one after another, also where those that stay were heard over each other."""
+    found: list[Word] = []
+    for word in words:
+        start = max(word.start_ms, found[-1].end_ms) if found else word.start_ms
+        found.append(replace(word, start_ms=start, end_ms=max(start, word.end_ms)))
+    return tuple(found)
