@@ -630,6 +630,33 @@ def test_on_a_terminal_ctrl_c_takes_the_bars_away_before_it_says_so(tmp_path, ho
     assert lines[8].startswith("Stopping. Once more Ctrl-C") and "4 failed" in lines[9] and len(lines) == 11, lines
 
 
+def test_a_watched_folder_may_be_gone_for_a_moment(tmp_path, hopeless):
+    away = tmp_path / "away"
+
+    def bring_back() -> None:
+        (away / "new.mp4").write_text("no clip")
+        away.rename(hopeless)
+
+    def said(written: str, pid: int) -> None:
+        for text, act in list(steps.items()):
+            if text in written:
+                steps.pop(text)
+                act(pid)
+            else:
+                break  # one after the other
+
+    steps = {
+        "3-long": lambda pid: hopeless.rename(away),
+        "cannot be read": lambda pid: bring_back(),
+        "new.mp4": lambda pid: os.kill(pid, signal.SIGINT),
+    }
+    written, status = terminal.run(["--workspace", tmp_path, "batch", hopeless, "--watch", "-j", "1"], said)
+    assert status == 130
+    told = [line for line in terminal.seen(written) if line.startswith("Error: ")]
+    assert [("is no video" in line, "cannot be read" in line) for line in told].count((False, True)) == 1
+    assert sum("new.mp4" in line and "is no video" in line for line in told) == 1, told
+
+
 def test_nothing_that_waits_is_no_failure(candid):
     said = candid("batch")
     assert (said.status, said.err) == (0, "")

@@ -91,6 +91,24 @@ def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 
+def test_a_clip_that_is_replaced_meanwhile_is_made_by_the_next_run(recorded, tmp_path):
+    place, folder = workspace(tmp_path / "space"), tmp_path / "clips"
+    shutil.copytree(recorded, folder)
+    first, second = sorted(folder.iterdir())[:2]
+    process = start(place, folder, "-j", "1")
+    while not list(place.glob(f"output/{first.stem}/.progress")):
+        time.sleep(0.05)
+    shutil.copyfile(second, tmp_path / "other.mp4")
+    (tmp_path / "other.mp4").replace(first)
+    assert process.wait(timeout=300) == 1
+    told = {each["take"]: each for each in map(json.loads, (place / "out").read_text().splitlines())}
+    assert [name for name, each in told.items() if each["status"] == "failed"] == [first.stem]
+    assert "changed while it was read" in told[first.stem]["error"]["what"]
+    assert (place / "err").read_text().endswith(" made, 0 lay ready, 1 failed.\n"), "it will not be passed over"
+    takes = finish(start(place, folder, "-j", "1"), place)
+    assert [name for name, each in takes.items() if each["status"] == "made"] == [first.stem]
+
+
 def test_two_batches_share_the_work(recorded, undisturbed, tmp_path):
     place = workspace(tmp_path / "space")
     with Watch(place) as watch:
