@@ -38,7 +38,7 @@ from pipeline.edit import Sheet, Side
 from pipeline.encode import Kit, Quality
 from pipeline.errors import WorkspaceError
 from pipeline.find_out import Desk, Found
-from pipeline.model import Brand, Person, Piece, Plan, Recipe, Variant
+from pipeline.model import Brand, Person, Piece, Plan, Recipe, Transcript, Variant
 from pipeline.progress import Clock, Tell, quiet
 from pipeline.report import Made
 from pipeline.shelf import Shelf, Store
@@ -105,8 +105,11 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     clips = [each.clip for each in found]
     fps = plan.rate(clips)
     by_hand = [edits.by_hand(clip.sha256) for clip in clips]
+    sources = zip(found, obeyed.heard, by_hand, strict=True)
     pieces = [
-        piece for number, each in enumerate(found) for piece in _pieces(order, each, number, fps, by_hand[number])
+        piece
+        for number, (each, heard, ruled) in enumerate(sources)
+        for piece in _pieces(order, each, heard, number, fps, ruled)
     ]
     titled = replace(order.recipe, topic=edits.title or order.recipe.topic)
     sheet = edit.sheet(order.take, order.recipe.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
@@ -124,7 +127,9 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
 
 
-def _pieces(order: Order, each: Found, number: int, fps: Fraction, by_hand: ByHand) -> tuple[Piece, ...]:
+def _pieces(
+    order: Order, each: Found, heard: Transcript, number: int, fps: Fraction, by_hand: ByHand
+) -> tuple[Piece, ...]:
     words, frames = each.transcript, plan.grid_frames(each.clip, fps)
     return trim.pieces(
         words.words,
@@ -135,6 +140,7 @@ def _pieces(order: Order, each: Found, number: int, fps: Fraction, by_hand: ByHa
         clip=number,
         language=words.language,
         by_hand=by_hand,
+        heard=heard.words,
     )
 
 
@@ -144,8 +150,10 @@ def _sides(order: Order, obeyed: Obeyed, fps: Fraction) -> list[Side]:
     for number, (each, heard) in enumerate(zip(obeyed.found, obeyed.heard, strict=True)):
         said, frames = each.transcript, plan.grid_frames(each.clip, fps)
         typed = ByHand(written=obeyed.edits.by_hand(each.clip.sha256).written)
-        slips = trim.slips(said.words, order.recipe.trim, fps=fps, frames=frames, language=said.language, by_hand=typed)
-        unedited = _pieces(order, each, number, fps, typed)
+        slips = trim.slips(
+            heard.words, order.recipe.trim, fps=fps, frames=frames, language=said.language, by_hand=typed
+        )
+        unedited = _pieces(order, each, heard, number, fps, typed)
         sides.append(Side(each.clip.sha256, each.clip.path.name, heard, said, slips, unedited))
     return sides
 

@@ -96,14 +96,16 @@ def pieces(
     clip: int,
     language: str = "",
     by_hand: ByHand = ByHand(),
+    heard: Sequence[Word] | None = None,
 ) -> tuple[Piece, ...]:
     """The pieces of one clip of `frames` grid frames, end to end: what is kept, what is dropped, and why.
 
     `language` is that of the words ("de"), where it is known: what is a filler in one is a word in another. What was
-    decided by hand stands above all rules; where it cuts everything, nothing is kept.
+    decided by hand stands above all rules; where it cuts everything, nothing is kept. `heard` are the words before they
+    were corrected, None for these: fillers are looked for there, so that a correction cuts and brings back nothing.
     """
     grid = _Grid(fps, frames)
-    slips = [] if rules.keep_everything else _slips(words, rules, language, grid, by_hand)
+    slips = [] if rules.keep_everything else _slips(words if heard is None else heard, rules, language, grid, by_hand)
     holes = _cut_by_hand(words, by_hand.cut)
     gone = Stretches.of_spans(hole.span for hole in holes)
     spoken = [word for word in words if not gone.hold(_middle(word))]

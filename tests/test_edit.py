@@ -53,8 +53,11 @@ def _sheet(words=SAID, edits=Edits(), rules=RULES, title="Servers", draft=False,
         heard = Transcript(words, draft=draft, language="en")
         said = edits.corrected(heard, sha)
         frames = 30 * 60
-        slips = trim.slips(said.words, rules, fps=FPS, frames=frames)
-        unedited = trim.pieces(said.words, Activity(), rules, fps=FPS, frames=frames, clip=0)
+        written = trim.ByHand(written=edits.by_hand(sha).written)
+        slips = trim.slips(words, rules, fps=FPS, frames=frames, by_hand=written)
+        unedited = trim.pieces(
+            said.words, Activity(), rules, fps=FPS, frames=frames, clip=0, by_hand=written, heard=words
+        )
         sides.append(Side(sha, f"{sha[:3]}.mp4", heard, said, slips, unedited))
     return edit.sheet("server", edits.title or title, sides, edits, rules, FPS)
 
@@ -379,6 +382,75 @@ def test_another_clip_is_answered_line_by_line():
     changed = edit.written(sheet).replace("Cooper Nettys", "Kubernetes").replace("[x] 0:05.0", "[ ] 0:05.0")
     told = edit.read(changed, sheet, Edits(), now=["b" * 64])
     assert len(told.problems) == 2 and told.edits == Edits()
+
+
+vocabulary = st.sampled_from(
+    ["We", "use", "the", "here", "It", "servers.", "end", "restarts", "good", "Kubernetes", "um"]
+)
+
+
+def _somewhere(text: Text) -> Text:
+    """As an aligner may hear it that understands little."""
+    return edit.timed(text, [Word("", text.start_ms + 30 * n, text.start_ms + 40 * n) for n in range(len(text.words))])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.lists(vocabulary, min_size=1, max_size=5), st.booleans()), max_size=6),
+    st.sampled_from(["off", "gentle", "tight"]),
+)
+def test_whatever_is_corrected_one_after_the_other_stands_there_as_it_was_typed(told, fillers):
+    """No word that was taken away comes back, and no other sentence changes."""
+    rules = replace(RULES, fillers=fillers)
+    edits, sheet = Edits(), _sheet(rules=rules)
+    for at, words, timed in told:
+        place = at % len(sheet.lines)
+        lines = [(line.text, line.ticked) for line in sheet.lines]
+        shown, (_, ticked) = edit.clock(sheet.lines[place].start_ms), lines[place]
+        old = edit.written(sheet).replace(f"{shown} {lines[place][0]}", f"{shown} {' '.join(words)}")
+        asked = edit.read(old, sheet, edits)
+        if asked.problems:  # nobody says so many words there
+            continue
+        edits = replace(asked.edits, texts=tuple(map(_somewhere, asked.edits.texts)) if timed else asked.edits.texts)
+        sheet = _sheet(edits=edits, rules=rules)
+        lines[place : place + 1] = [(" ".join(words), ticked)]
+        now = [(word, line.ticked) for line in sheet.lines for word in line.text.split()]
+        assert now == [(word, kept) for text, kept in lines for word in text.split()]
+        assert edit.read(edit.written(sheet), sheet, edits) == edit.Reading(edits)
+        assert (sheet.lines[0].from_ms, sheet.lines[-1].to_ms) == (1000, 8000)
+
+
+def test_words_that_were_taken_away_go_with_their_sentence():
+    shorter = _read(lambda text: text.replace("We use Cooper Nettys here.", "Cooper")).edits
+    sheet = _sheet(edits=shorter)
+    assert (sheet.lines[0].heard, sheet.lines[0].pause_ms) == ("We use Cooper Nettys here.", 2200)
+    assert edit.read(edit.written(_sheet()), sheet, shorter).edits == Edits(), "the file as it was takes it back"
+    cut = edit.read(edit.written(sheet).replace("[x] 0:01.5", "[ ] 0:01.5"), sheet, shorter).edits
+    kept = [
+        (float(p.start / FPS), float(p.end / FPS))
+        for p in _pieces(cut.corrected(Transcript(SAID), SHA).words, cut)
+        if p.kept
+    ]
+    assert kept[0][0] > 2.8, "what is left out of a caption is still said"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "世界人民.",
+        "他说“世界”吗？",
+        "3月5日",
+        "(世界)",
+        "我们用Kubernetes部署。",
+        "ที่นี่",
+        "か\u3099き",
+        "世 in 界",
+        "a\u0301b c",
+        "\u0301",
+    ],
+)
+def test_no_space_is_put_into_what_somebody_typed(text):
+    line = edit.Line(0, SAID[:5], "")
+    assert replace(line, words=corrected(SHA, line, text).words).text == text
 
 
 def test_names_are_learned_from_corrections():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.edit.sheets import Line, Text, clean
-from pipeline.model import Word, spaceless
+from pipeline.model import Word, separator
 from pipeline.wording import laid
 
 _SHORTEST_WORD_MS = 40
@@ -18,31 +19,31 @@ _SHORTEST_WORD_MS = 40
 def corrected(clip: str, line: Line, told: str) -> Text:
     """A line as `told`: words that stay keep their times, the others share the time between them."""
     tokens, words = _tokens(told), line.words
-    stays = _staying(words, tokens)
+    stays = _staying(line, tokens)
     made: list[Word] = []
     fresh: list[int] = []
     for number, old in [*stays.items(), (len(tokens), len(words))]:
         new = tokens[len(made) : number]
         if new:
             fresh += range(len(made), number)
-            made += laid(new, *_room(words, stays.get(len(made) - 1, -1) + 1, old))
+            made += laid(new, *_room(line, stays.get(len(made) - 1, -1) + 1, old))
         if old < len(words):
             made.append(replace(words[old], confidence=1.0))
-    return Text(clip, line.start_ms, line.end_ms, _in_order(made), tuple(fresh))
+    return Text(clip, line.from_ms, line.to_ms, _in_order(made), tuple(fresh))
 
 
-def _staying(words: Sequence[Word], tokens: Sequence[str]) -> dict[int, int]:
+def _staying(line: Line, tokens: Sequence[str]) -> dict[int, int]:
     """Which tokens are words that were heard, and where.
 
     Beside new words for which there is no room, a word gives up its time to share it with them.
     """
-    codes = Levenshtein.opcodes([clean(word.text) for word in words], tokens)
+    codes = Levenshtein.opcodes([clean(word.text) for word in line.words], tokens)
     same = (code for code in codes if code.tag == "equal")
     stays = {code.dest_start + n: code.src_start + n for code in same for n in range(code.src_end - code.src_start)}
     for equal, run in groupby(codes, key=lambda code: code.tag == "equal"):
         group = [] if equal else list(run)
         new = group[-1].dest_end - group[0].dest_start if group else 0
-        start, end = _room(words, group[0].src_start, group[-1].src_end) if new else (0, 0)
+        start, end = _room(line, group[0].src_start, group[-1].src_end) if new else (0, 0)
         if end - start < new * _SHORTEST_WORD_MS:
             stays.pop(group[0].dest_start - 1, None)
             stays.pop(group[-1].dest_end, None)
@@ -50,21 +51,29 @@ def _staying(words: Sequence[Word], tokens: Sequence[str]) -> dict[int, int]:
 
 
 def _tokens(text: str) -> list[str]:
-    """The words of a text; where a script has no spaces, its characters."""
-    runs = ((spaceless(token[0]), token) for part in text.split() for token in _by_script(part))
-    return [word for single, token in runs for word in (token if single else [token])]
+    """The words of a text; where a script has no spaces, its characters, each with its marks.
+
+    Joined again they are the text: no token ends where a space would be put.
+    """
+    found: list[str] = []
+    for part in text.split():
+        begun = len(found)
+        for char in part:
+            marks = unicodedata.category(char).startswith("M")
+            if len(found) > begun and (marks or separator(found[-1], char)):
+                found[-1] += char
+            else:
+                found.append(char)
+    return found
 
 
-def _by_script(part: str) -> Iterator[str]:
-    return ("".join(run) for _, run in groupby(part, key=spaceless))
-
-
-def _room(words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
-    """The time of words first..last; where there are none, the gap between their neighbors."""
+def _room(line: Line, first: int, last: int) -> tuple[int, int]:
+    """The time of words first..last of a line; where there are none, the gap between their neighbors."""
+    words = line.words
     if first < last:
         return words[first].start_ms, max(word.end_ms for word in words[first:last])
-    start = words[first - 1].end_ms if first else words[0].start_ms
-    return start, max(start, words[first].start_ms if first < len(words) else start)
+    start = words[first - 1].end_ms if first else line.from_ms
+    return start, max(start, words[first].start_ms if first < len(words) else line.to_ms)
 
 
 def timed(text: Text, aligned: Sequence[Word]) -> Text:

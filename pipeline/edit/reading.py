@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pipeline.edit.corrected import corrected
 from pipeline.edit.matching import joined_there, match, rejoin
 from pipeline.edit.parsing import Entry, Head, parse, words_of
-from pipeline.edit.sheets import Edits, Line, Sheet, clean, clock, notes, one_line, written
+from pipeline.edit.sheets import Edits, Line, Sheet, clean, clock, notes, one_line, together, written
 from pipeline.wording import likeness, plain
 
 _LETTERS_A_SECOND = 45  # nobody speaks faster
@@ -141,17 +141,13 @@ class _Work:
             return
         for each in lines if ticked else ():
             self._tick(each, entry)
-        whole = replace(
-            line,
-            words=tuple(word for each in lines for word in each.words),
-            heard=one_line(" ".join(each.heard for each in lines)),
-        )
+        whole = together(lines)
         if mended and self._said(whole, entry):
             self._mend(whole, entry)
 
     def _tick(self, line: Line, entry: Entry) -> None:
         keep = None if entry.tick == line.default else entry.tick
-        self.edits = self.edits.ruled(self.sheet.clips[line.clip][0], line.start_ms, line.end_ms, keep)
+        self.edits = self.edits.ruled(self.sheet.clips[line.clip][0], line.from_ms, line.to_ms, keep)
         verb = "kept" if entry.tick else "cut"
         self.changes.append(Change(entry.number, f'{clock(line.start_ms)} is {verb}: "{_short(line.text)}"'))
 
@@ -159,7 +155,9 @@ class _Work:
         sha = self.sheet.clips[line.clip][0]
         heard = entry.text == words_of(line.heard)
         text = None if heard else corrected(sha, line, entry.text)
-        self.edits = self.edits.told(sha, line.start_ms, line.end_ms, text)
+        self.edits = self.edits.told(sha, line.from_ms, line.to_ms, text)
+        if not entry.tick and not line.ticked:  # by a rule, which does not cut what somebody wrote
+            self.edits = self.edits.ruled(sha, line.from_ms, line.to_ms, False)
         after, before = _around(entry.text, line.text), _around(line.text, entry.text)
         says = f'{clock(line.start_ms)} says "{after}" instead of "{before}"'
         self.changes.append(Change(entry.number, says, line.text, entry.text))
@@ -173,7 +171,8 @@ class _Work:
 
     def _said(self, line: Line, entry: Entry) -> bool:
         """Whether the corrected text can be what is said there."""
-        words, seconds = entry.text.split(), max(1, line.end_ms - line.start_ms) / 1000
+        words, seconds = entry.text.split(), max(1, line.to_ms - line.from_ms) / 1000
+        alike = max(likeness(entry.text, line.text), likeness(entry.text, line.heard))
         says = ""
         if not plain(entry.text):
             says = "This sentence has no words. To cut it, take the x out of its [x]."
@@ -183,10 +182,8 @@ class _Work:
             says = "A pause has a line of its own, below its sentence: move [keep] there."
         elif len(plain(entry.text)) > _LETTERS_A_SECOND * seconds and len(words) > len(line.words):
             says = f"{len(words)} words cannot be said in {seconds:.1f} s, so the sentence stays as it was heard."
-        elif len(words) >= _FEW_WORDS and likeness(entry.text, line.text) < (
-            _SAID_IN_DRAFT if self.sheet.draft else _SAID
-        ):
-            says = f'Nobody says "{_short(entry.text)}" there. What was heard: "{_short(line.text)}"'
+        elif len(words) >= _FEW_WORDS and alike < (_SAID_IN_DRAFT if self.sheet.draft else _SAID):
+            says = f'Nobody says "{_short(entry.text)}" there. What was heard: "{_short(line.heard or line.text)}"'
         if says:
             self.problems.append(Problem(entry.number, says))
         return not says
@@ -213,7 +210,7 @@ class _Work:
 
     def _pause(self, line: Line, entry: Entry) -> None:
         keep = entry.kind == "keep"
-        start, end = line.end_ms, line.end_ms + line.pause_ms
+        start, end = line.to_ms, line.to_ms + line.pause_ms
         self.edits = self.edits.ruled(self.sheet.clips[line.clip][0], start, end, True if keep else None)
         verb = "is kept" if keep else "is shortened"
         self.changes.append(Change(entry.number, f"the pause of {line.pause_ms / 1000:.1f} s at {clock(start)} {verb}"))

@@ -150,7 +150,8 @@ def _parts(text: Text, start_ms: int, end_ms: int) -> Iterator[Text]:
 class Line:
     """A sentence, or a part of one that goes alone. `default` is its tick as the rules have it.
 
-    `pause_ms` is the length of the pause behind it, where that is shortened or would be; 0: none.
+    `pause_ms` is the length of the pause behind it, where that is shortened or would be; 0: none. `lead_ms` and
+    `tail_ms` are heard before and behind its words, where a correction took words away.
     """
 
     clip: int
@@ -161,6 +162,8 @@ class Line:
     reason: str = ""
     pause_ms: int = 0
     pause_kept: bool = False
+    lead_ms: int = 0
+    tail_ms: int = 0
 
     @property
     def start_ms(self) -> int:
@@ -171,8 +174,23 @@ class Line:
         return max(word.end_ms for word in self.words)
 
     @property
+    def from_ms(self) -> int:
+        return self.start_ms - self.lead_ms
+
+    @property
+    def to_ms(self) -> int:
+        return self.end_ms + self.tail_ms
+
+    @property
     def text(self) -> str:
         return joined(clean(word.text) for word in self.words)
+
+
+def together(lines: Sequence[Line]) -> Line:
+    """Lines that follow each other, as one; ticks and pauses are those of the first."""
+    words = tuple(word for line in lines for word in line.words)
+    whole = replace(lines[0], words=words, heard=joined(line.heard for line in lines if line.heard))
+    return replace(whole, tail_ms=max(0, max(line.to_ms for line in lines) - whole.end_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +234,7 @@ def sheet(take: str, title: str, sides: Sequence[Side], edits: Edits, rules: Tri
         draft=any(side.said.draft and side.said.words for side in sides),
         clips=tuple((side.sha256, side.name) for side in sides),
         lines=tuple(
-            line
-            for number, side in enumerate(sides)
-            for line in _lines(_View.of(number, side, edits.by_hand(side.sha256), rules, fps))
+            line for number, side in enumerate(sides) for line in _lines(_View.of(number, side, edits, rules, fps))
         ),
     )
 
@@ -234,14 +250,17 @@ class _View:
     cut: Stretches
     kept: Stretches
     slips: Mapping[Word, Slip]
+    begun: Mapping[Word, int]  # where the corrected text begins of which this is the first word
+    ended: Mapping[Word, int]  # where the one ends of which this is the last
     heard: Sequence[int]  # the places of the words, by their middles
     middles: Sequence[float]
     starts: Sequence[int]  # of the pieces
     dropped: Stretches  # the pieces that are not kept, in frames
 
     @classmethod
-    def of(cls, clip: int, side: Side, by_hand: ByHand, rules: TrimRules, fps: Fraction) -> _View:
+    def of(cls, clip: int, side: Side, edits: Edits, rules: TrimRules, fps: Fraction) -> _View:
         words, pieces = side.heard.words, side.unedited
+        by_hand, texts = edits.by_hand(side.sha256), [text for text in edits.texts if text.clip == side.sha256]
         heard = sorted(range(len(words)), key=lambda number: _middle(words[number]))
         return cls(
             clip=clip,
@@ -251,6 +270,8 @@ class _View:
             cut=Stretches.of_spans(by_hand.cut),
             kept=Stretches.of_spans(by_hand.kept),
             slips={word: slip for slip in reversed(side.slips) for word in slip.words},
+            begun={text.words[0]: text.start_ms for text in texts if text.words},
+            ended={text.words[-1]: text.end_ms for text in texts if text.words},
             heard=heard,
             middles=[_middle(words[number]) for number in heard],
             starts=[piece.start for piece in pieces],
@@ -321,14 +342,17 @@ def _line(words: tuple[Word, ...], view: _View) -> Line:
     reason = "" if ticked or slip is None else slip.told
     if ruled is not None:
         reason = "kept in edit.md" if ruled else "cut in edit.md"
-    heard = view.heard_in(words[0].start_ms, max(word.end_ms for word in words))
-    return Line(view.clip, words, heard, ticked, default, reason if ticked != default or not ticked else "")
+    line = Line(view.clip, words, "", ticked, default, reason if ticked != default or not ticked else "")
+    lead = line.start_ms - view.begun.get(words[0], line.start_ms)
+    tail = view.ended.get(words[-1], line.end_ms) - line.end_ms
+    line = replace(line, lead_ms=max(0, lead), tail_ms=max(0, tail))
+    return replace(line, heard=view.heard_in(line.from_ms, line.to_ms))
 
 
 def _with_pause(line: Line, following: Line | None, view: _View) -> Line:
     if following is None:
         return line
-    start, end = line.end_ms, following.start_ms
+    start, end = line.to_ms, following.from_ms
     if end - start <= _long(view.rules) or not view.shortened(start, end):
         return line
     return replace(line, pause_ms=end - start, pause_kept=_pause_kept(start, end - start, view.kept))
@@ -384,8 +408,8 @@ class _Told:
         return cls(cut, kept, texts, [text.start_ms for text in texts], ends)
 
     def texts_in(self, line: Line) -> tuple[Text, ...]:
-        found = self.texts[bisect_right(self.ends, line.start_ms) : bisect_left(self.starts, line.end_ms)]
-        return tuple(text for text in found if text.end_ms > line.start_ms)
+        found = self.texts[bisect_right(self.ends, line.from_ms) : bisect_left(self.starts, line.to_ms)]
+        return tuple(text for text in found if text.end_ms > line.from_ms)
 
 
 def _wish(line: Line, clip: str, before: _Told, after: _Told) -> Wish:
@@ -394,9 +418,9 @@ def _wish(line: Line, clip: str, before: _Told, after: _Told) -> Wish:
     text = line.text
     if told != before.texts_in(line):
         words = Edits(texts=told).corrected(Transcript(line.words), clip).words if told else ()
-        inside = (clean(word.text) for word in words if line.start_ms <= _middle(word) <= line.end_ms)
+        inside = (clean(word.text) for word in words if line.from_ms <= _middle(word) <= line.to_ms)
         text = joined(inside) or line.heard
-    pause = _pause_kept(line.end_ms, line.pause_ms, after.kept)
+    pause = _pause_kept(line.to_ms, line.pause_ms, after.kept)
     return Wish(line.default if ruled is None else ruled, text, pause)
 
 
