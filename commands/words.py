@@ -136,12 +136,13 @@ def _known(shelf: Shelf, take: str) -> Kept:
 
 
 def _read(space: Workspace, shelf: Shelf, take: str) -> tuple[Kept, Reading]:
-    """What is known of the words of a take, and what edit.md asks for, of its clips as they are now."""
-    from pipeline import corrections, find_out
+    """What is known of the words of a take, and what edit.md asks for beyond, of its clips as they are now."""
+    from pipeline import corrections, find_out, report
 
     known = _known(shelf, take)
     were = [sha256 for sha256, _ in known.sheet.clips]
-    return known, corrections.asked(shelf, known, find_out.as_they_are(space.clips_of(take), were, shelf))
+    asked = corrections.asked(shelf, known, find_out.as_they_are(space.clips_of(take), were, shelf))
+    return known, report.pending(shelf, asked)
 
 
 def _up_to_date(shelf: Shelf, told: Reading) -> bool:
@@ -199,7 +200,9 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
         click.echo(f"Next: {_again(take)}")
     elif not _up_to_date(shelf, told):
         click.echo(f"No video shows this yet. Next: {_again(take)}")
-    elif not told.problems:
+    elif told.problems:
+        click.echo("All the rest is in the video.")
+    else:
         click.echo("Nothing would change.")
     return 1 if told.problems else 0
 
@@ -224,9 +227,10 @@ def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading)
     vocabulary = list(recipes.load(path).vocabulary)
     there = {plain(name) for name in vocabulary}
     new = [name for name in names if plain(name) not in there]
-    wanted = [name for name in new if click.confirm(f"Should {slug} know {name!r}?")]
-    if wanted:
-        recipes.edit(path, vocabulary=[*vocabulary, *wanted])
-        click.echo(f"{slug} knows {', '.join(wanted)} from now on.")
-    elif not new:
+    for name in new:
+        if click.confirm(f"Should {slug} know {name!r}?"):
+            vocabulary.append(name)
+            recipes.edit(path, vocabulary=vocabulary)
+            click.echo(f"{slug} knows {name} from now on.")
+    if not new:
         click.echo(f"{slug} knows {', '.join(names)} already.")

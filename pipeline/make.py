@@ -167,7 +167,10 @@ def _kept_out(order: Order, decided: Plan, found: Sequence[Found]) -> tuple[str,
 
 def _unheard(obeyed: Obeyed) -> tuple[str, ...]:
     return unheard.notes(
-        [(each.activity.speech, as_heard) for each, as_heard in zip(obeyed.found, obeyed.heard, strict=True)]
+        [
+            (each.activity.speech, as_heard if as_heard.words else each.transcript)
+            for each, as_heard in zip(obeyed.found, obeyed.heard, strict=True)
+        ]
     )
 
 

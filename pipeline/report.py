@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from pipeline.wording import clock, counted
 
 if TYPE_CHECKING:
     from pipeline.corrections import Obeyed
-    from pipeline.edit import Sheet
+    from pipeline.edit import Reading, Sheet
     from pipeline.find_out import Found
     from pipeline.make import Order
     from pipeline.render import Rendered
@@ -159,12 +159,24 @@ def up_to_date(shelf: Shelf) -> bool:
         return False
 
 
+def pending(shelf: Shelf, asked: Reading) -> Reading:
+    """What edit.md asks for, without the changes that the video shows already.
+
+    They stand there still where another line is not clear, since edit.md stays as it is then.
+    """
+    return replace(asked, changes=()) if asked.problems and up_to_date(shelf) else asked
+
+
 def _shows(report: Mapping[str, Any], shelf: Shelf) -> bool:
+    return said(shelf.folder) in filter(None, [report.get("edit"), report.get("unclear")])
+
+
+def said(folder: Path) -> str:
+    """A fingerprint of what edit.md says in the folder of a take; "" where it cannot be read."""
     try:
-        said = fingerprint(shelf.path(_EDIT).read_bytes().decode("utf-8-sig"))
+        return fingerprint((folder / _EDIT).read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError):
-        return False
-    return said in (report.get("edit"), report.get("unclear"))
+        return ""
 
 
 def write(

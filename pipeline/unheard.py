@@ -15,13 +15,15 @@ _CURE = "For real captions: pip install 'candid[whisper]' and candid models down
 DRAFT = f"The captions are a draft by the embedded engine. {_CURE}"
 _NOBODY = Transcript().engine
 
-Side = tuple[Sequence[Span], Transcript]  # where somebody speaks in a clip, and the words as an engine heard them
+Side = tuple[
+    Sequence[Span], Transcript
+]  # where somebody speaks in a clip, and the words as they were heard, if any was
 
 
 def notes(sides: Sequence[Side]) -> tuple[str, ...]:
     """A sentence for each of these that is so; none where nobody speaks."""
     spoken = [words for speech, words in sides if speech]
-    silent = [words for words in spoken if words.engine == _NOBODY]
+    silent = [words for words in spoken if words.engine == _NOBODY and not words.words]
     if spoken and len(silent) == len(spoken):
         return (f"There are no captions: no engine here knows the language {silent[0].language!r}. {_CURE}",)
     draft = any(words.draft and words.words for words in spoken)

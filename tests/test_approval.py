@@ -278,6 +278,20 @@ def test_an_edit_md_that_was_not_rendered_is_said(stage):
         stage.offer()
 
 
+def test_an_edit_md_that_is_not_clear_is_said(stage):
+    text = "[x] 0:00.0 Hello.\nNobody says this.\n"
+    (stage.folder / "edit.md").write_text(text)
+    stage.report([], ("landscape",), edit="of the clear lines", unclear=fingerprint(text), stamps={}, files=["edit.md"])
+    with pytest.raises(PublishError, match=r"some of its lines are not clear\. See which: candid words check r-anna"):
+        stage.offer()
+
+
+def test_what_an_editor_puts_before_a_text_is_no_other_text(stage):
+    edit_md = stage.folder / "edit.md"
+    edit_md.write_bytes(b"\xef\xbb\xbf" + edit_md.read_bytes())
+    assert stage.offer()
+
+
 @pytest.mark.parametrize("take", ["../r-anna", "r-anna/../r-anna", ".", "", "a\0b", "nobody", "R-ANNA"])
 def test_no_name_of_a_take_leads_elsewhere(stage, take):
     with pytest.raises(PublishError, match="There is no take"):

@@ -214,6 +214,14 @@ def test_a_corrected_word_leaves_the_others_their_times():
     assert [(w.start_ms, w.end_ms) for w in edit.timed(text, heard).words][1:3] == [(1200, 1500), (1500, 2300)]
 
 
+@pytest.mark.parametrize("moved", [-150, -90, 90, 150])
+def test_a_word_at_the_edge_is_said_once_where_another_engine_hears_it_elsewhere(moved):
+    edits = _read(lambda text: text.replace("Cooper Nettys", "Kubernetes")).edits
+    other = tuple(replace(word, start_ms=word.start_ms + moved, end_ms=word.end_ms + moved) for word in SAID)
+    said = [word.text for word in edits.corrected(Transcript(other), SHA).words]
+    assert said == ["We", "use", "Kubernetes", "here.", *(word.text for word in SAID[5:])]
+
+
 def test_corrections_outlive_another_engine_and_can_be_taken_back():
     told = _read(lambda text: text.replace("Cooper Nettys", "Kubernetes").replace("[x] 0:05.0", "[ ] 0:05.0"))
     other = _words(("we", 1010, 1190), ("used", 1210, 1480), ("Coop", 1510, 2380), ("here", 2420, 2790)) + SAID[5:]
@@ -363,10 +371,12 @@ def test_our_notes_are_no_part_of_the_description_whatever_an_editor_does_to_the
     assert edit.read(text, sheet, Edits()).edits.description == "Hello."
 
 
-def test_a_heading_in_the_description_is_not_lost():
-    told = _read(lambda text: text.replace("description:", "description: a\n# Links\nb"))
-    assert told.problems == () and told.edits.description == "a\n# Links\nb"
-    again = _sheet(edits=told.edits)
+@pytest.mark.parametrize("shas", [(SHA,), (SHA, "b" * 64)])
+def test_a_heading_in_the_description_is_not_lost(shas):
+    description = "a\n# Links\n- b\n## 2. Not a clip\n> quoted"
+    told = _read(lambda text: text.replace("description:", f"description: {description}"), shas=shas)
+    assert told.problems == () and told.edits.description == description
+    again = _sheet(edits=told.edits, shas=shas)
     assert edit.read(edit.written(again), again, told.edits) == edit.Reading(told.edits)
 
 
@@ -540,6 +550,17 @@ def test_check_says_that_no_video_shows_it_yet(space):
         said = _candid(space, "words", "check", "server")
         assert said.exit_code == 0 and "No video shows this yet. Next: candid render server" in said.output
         assert json.loads(_candid(space, "words", "check", "server", "--json").output)["up_to_date"] is False
+
+
+def test_where_a_line_is_unclear_check_says_that_all_the_rest_is_in_the_video(space):
+    _change(space, "here.", "there.\nAnd something nobody said")
+    folder = space / "output" / "server"
+    for unclear, says in (("", 2), (fingerprint((folder / "edit.md").read_text(encoding="utf-8")), 0)):
+        (folder / "report.json").write_text(json.dumps({"edit": "without it", "unclear": unclear}))
+        told = json.loads(_candid(space, "words", "check", "server", "--json").output)
+        assert (len(told["changes"]), told["up_to_date"], len(told["problems"])) == (says // 2, not says, 1)
+    said = _candid(space, "words", "check", "server").output
+    assert "Nobody says" in said and said.endswith("All the rest is in the video.\n")
 
 
 def test_check_says_that_a_clip_is_another_one_now(space):
@@ -1009,14 +1030,23 @@ def test_names_are_learned_after_the_render_too(space, vocabulary):
     assert recipe.read_text().lower().count("kubernetes") == 1
 
 
+def test_a_name_that_was_corrected_again_is_not_asked_about():
+    first = _read(lambda text: text.replace("Cooper Nettys here.", "Kubernauts of Candid here.")).edits
+    again = _sheet(edits=first)
+    told = edit.read(edit.written(again).replace("Kubernauts", "Kubernetes"), again, first)
+    assert edit.learned(told.changes, again.lines) == ("Kubernetes", "Candid")
+
+
 def test_only_names_are_asked_about():
     told = _read(
         lambda text: text.replace(
-            "We use Cooper Nettys here.", "Ask what Jordan's cluster costs, I'm sure. Use k8s here."
+            "We use Cooper Nettys here.", "Ask what Jordan's cluster costs, I'm sure we’re. Use k8s here."
         )
     )
     names = edit.learned(
-        told.changes, _sheet().lines, {"ask", "what", "jordan's", "cluster", "costs", "i'm", "sure"}.__contains__
+        told.changes,
+        _sheet().lines,
+        {"ask", "what", "jordan's", "cluster", "costs", "i'm", "sure", "we're"}.__contains__,
     )
     assert names == ("Jordan's", "k8s")
 

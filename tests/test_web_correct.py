@@ -152,6 +152,16 @@ def test_the_form_is_obeyed_in_edit_md(server, take):
     assert again == fields | {"description": "First line\n\nLast line: over"}
 
 
+@pytest.mark.parametrize("before", ["", "Coffee"])
+def test_an_empty_title_is_the_recipes(server, take, before):
+    with server.client("ada") as client:
+        for title in (before, ""):
+            fields = _form(client.get(f"/takes/{take.id}/correct").text)
+            assert client.post(f"/takes/{take.id}/correct", data=fields | {"title": title}).status_code == 303
+    told = corrections.reading(_shelf(server, take), take.sha256)
+    assert told and told[1].edits.title is None and told[1].problems == ()
+
+
 def test_taking_it_back_leaves_no_trace(server, take):
     before = _edit_md(server, take)
     with server.client("ada") as client:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from pipeline import chapters, corrections, orders, posting, publishers, receipts, takes, templates
+from pipeline import report as reports
 from pipeline.chapters import Chapter
 from pipeline.edit import Edits
 from pipeline.errors import PublishError, WorkspaceError
@@ -21,7 +22,7 @@ from pipeline.model import Parcel, Person, Post
 from pipeline.orders import Settled, Wanted
 from pipeline.posting import Excess
 from pipeline.publishers import About
-from pipeline.shelf import Shelf, fingerprint
+from pipeline.shelf import Shelf
 from pipeline.workspace import Workspace
 
 _REPORT = "report.json"
@@ -147,6 +148,7 @@ class _Report(BaseModel):
     files: list[str]
     stamps: dict[str, tuple[int, int]]
     edit: str
+    unclear: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +216,16 @@ def _require_as_made(folder: Path, report: _Report, again: str) -> None:
     for name in report.files:
         if name != corrections.EDIT and report.stamps.get(name, ()) != _stamp(folder / name):
             raise PublishError(f"{folder / name} is not the file that was made.", f"Make it again: {again}")
-    text = _text(folder / corrections.EDIT)
-    if fingerprint(text) != report.edit:
+    said, check = reports.said(folder), f"candid words check {folder.name}"
+    if said and said == report.unclear:
+        raise PublishError(
+            f"The video does not show all that {corrections.EDIT} says: some of its lines are not clear.",
+            f"See which: {check}. Mend them, then make the video again: {again}",
+        )
+    if said != report.edit:
         raise PublishError(
             f"{corrections.EDIT} says something else than the video shows.",
-            f"See what it would change: candid words check {folder.name}. Then make the video again: {again}",
+            f"See what it would change: {check}. Then make the video again: {again}",
         )
 
 
@@ -227,12 +234,6 @@ def _stamp(path: Path) -> tuple[int, int] | None:
         found = path.stat()
         return found.st_size, found.st_mtime_ns
     return None
-
-
-def _text(path: Path) -> str:
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        return path.read_text(encoding="utf-8")
-    return ""
 
 
 def _sha256(path: Path) -> str:

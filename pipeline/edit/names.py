@@ -20,9 +20,10 @@ def learned(
     A name is capitalized where no sentence begins, or was never heard and is no `common` word.
     """
     heard = {plain(word) for line in lines for word in line.heard.split()}
-    kept = ((line.heard, line.text) for line in lines if line.heard != line.text)
+    texts = {line.text: line.heard for line in lines if line.heard != line.text}
+    told = [(texts.pop(change.before, change.before), change.after) for change in changes]
     found: dict[str, str] = {}
-    for before, after in [*((change.before, change.after) for change in changes), *kept]:
+    for before, after in [*told, *((as_heard, text) for text, as_heard in texts.items())]:
         for word in _names(after.split(), {_bare(token) for token in before.split()}, heard, common):
             found.setdefault(plain(word), word)
     return tuple(found.values())
@@ -35,7 +36,7 @@ def _names(tokens: Sequence[str], before: Set[str], heard: Set[str], common: Cal
             continue
         inside = number > 0 and not ends(tokens[number - 1])
         capital = inside and word[0].isupper() and not _I.match(word)
-        if capital or (plain(word) not in heard and not common(word.lower())):
+        if capital or (plain(word) not in heard and not common(word.lower().replace("’", "'"))):
             yield word
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rapidfuzz import fuzz
 
-from pipeline.edit.sheets import MARK, one_line
+from pipeline.edit.sheets import MARK, Sheet, headings, notes, one_line
 
 _OUR_NOTE, _FEW_LETTERS = 80, 12  # percent of a line's letters that stand in our notes in that order; of fewer, chance
 
@@ -93,15 +93,16 @@ class Parsed:
     entries: list[Entry] = field(default_factory=list)
 
 
-def parse(text: str, explained: Iterable[str], described: Set[str]) -> Parsed:
-    """What a text says. Lines that begin with ">" are notes and passed over, but for those of the description.
+def parse(text: str, sheet: Sheet) -> Parsed:
+    """What a text says that was written from a sheet.
 
-    `explained` is what our own notes say, `described` are the lines of the description that was there: none of them is
-    a sentence, whatever it looks like.
+    Lines that begin with ">" are notes and passed over, but for those of the description. No line of the description
+    that was there is a sentence, whatever it looks like, and only our own headings end one.
     """
+    described = set(map(str.rstrip, sheet.description.split("\n")))
     whole = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     lines = _controlled(_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), whole)).split("\n")
-    quoted = _quoted(lines, _unquoted("\n".join(explained)))
+    quoted = _quoted(lines, _unquoted("\n".join(notes(sheet))))
     parsed, clip = Parsed(), None
     head, begun = parsed.head, False
     for number, line in enumerate(lines, start=1):
@@ -109,7 +110,7 @@ def parse(text: str, explained: Iterable[str], described: Set[str]) -> Parsed:
             continue
         entry = _entry(number, line, clip)
         heading = _HEADING.match(line)
-        if heading and not heading[1] and head.open == "description":
+        if heading and head.open == "description" and line.strip() not in headings(sheet):
             heading = None  # one of the description's own
         note = _NOTE.match(line) and not (number in quoted and head.open == "description")
         if heading or entry is not None or note:

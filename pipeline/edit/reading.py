@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pipeline.edit.corrected import corrected
 from pipeline.edit.matching import joined_there, match, rejoin
 from pipeline.edit.parsing import Entry, Head, parse, words_of
-from pipeline.edit.sheets import Edits, Line, Sheet, clean, clock, notes, one_line, together, written
+from pipeline.edit.sheets import Edits, Line, Sheet, clean, clock, one_line, together, written
 from pipeline.wording import likeness, plain
 
 _LETTERS_A_SECOND = 45  # nobody speaks faster
@@ -53,8 +53,7 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
 
     `now` are the sha256 of the take's clips as they are; None: those of the sheet.
     """
-    explained, described = notes(sheet), set(map(str.rstrip, sheet.description.split("\n")))
-    theirs, ours = parse(text, explained, described), parse(written(sheet), explained, described)
+    theirs, ours = parse(text, sheet), parse(written(sheet), sheet)
     own = [entry for entry in ours.entries if entry.kind == "line"]
     matched, strangers = match(theirs.entries, own)
     strangers, torn = rejoin(theirs.entries, matched, strangers, own)
@@ -165,7 +164,8 @@ class _Work:
     def _gone(self, line: Line, entry: Entry) -> bool:
         sha, name = self.sheet.clips[line.clip]
         if sha not in self.now:
-            says = f"This sentence is in {name} as it was before; that clip is another one now."
+            says = f"This sentence is in {name} as it was before; that clip is another one now. Take this change back"
+            says += " and make the video again: then its own sentences stand here."
             self.problems.append(Problem(entry.number, says))
         return sha not in self.now
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pipeline.model import Piece, Span, Transcript, TrimRules, Word, joined, separator
 from pipeline.trim import ByHand, Slip, Stretches
+from pipeline.wording import plain
 
 _UNSURE = 0.4  # confidence; below it lie six of ten misheard words of recorded speech, and one in eight of the others
 MARK = "(?)"
@@ -79,7 +80,10 @@ class Edits:
         )
 
     def corrected(self, transcript: Transcript, clip: str) -> Transcript:
-        """The transcript of a clip with its corrected texts, the words of each as they were written."""
+        """The transcript of a clip with its corrected texts, the words of each as they were written.
+
+        Another engine may hear the words at the edges of a text a little beside it: they are said once.
+        """
         own = sorted((text for text in self.texts if text.clip == clip), key=lambda text: text.start_ms)
         taken = Stretches.of((text.start_ms, text.end_ms) for text in own)
         words: list[Word] = []
@@ -88,7 +92,8 @@ class Edits:
             while told < len(own) and own[told].end_ms < _middle(word):
                 words += own[told].words
                 told += 1
-            if not taken.hold(_middle(word)):
+            beside = (*own[told - 1 : told], *own[told : told + 1]) if told else own[:1]
+            if not taken.hold(_middle(word)) and not any(_at_an_edge(word, text) for text in beside):
                 words.append(word)
         words += (word for text in own[told:] for word in text.words)
         return replace(transcript, words=tuple(words))
@@ -120,6 +125,13 @@ def _replaced(
     last = max(first, bisect_left(old, (clip, end_ms), key=lambda each: (each.clip, each.start_ms)))
     rest = [part for each in old[first:last] for part in outside(each, start_ms, end_ms)]
     return (*old[:first], *sorted([*rest, *new], key=lambda each: each.start_ms), *old[last:])
+
+
+def _at_an_edge(word: Word, text: Text) -> bool:
+    """Whether a word is the first or the last of a text, heard a little earlier or later."""
+    first, last = text.words[0], text.words[-1]
+    before, behind = word.start_ms < text.start_ms < word.end_ms, word.start_ms < text.end_ms < word.end_ms
+    return (before and plain(word.text) == plain(first.text)) or (behind and plain(word.text) == plain(last.text))
 
 
 def _middle(word: Word) -> float:
@@ -435,8 +447,8 @@ def asking(sheet: Sheet, asked: Sequence[Wish], title: str, description: str) ->
     told = [f"title: {clean(title)}".rstrip(), f"description: {_harmless(description)}".rstrip(), ""]
     parts, places = ["\n".join([*told, *notes(sheet)])], []
     at = parts[0].count("\n") + 1
-    for number, (_, name) in enumerate(sheet.clips):
-        parts.append(f"\n\n## {number + 1}. {clean(name)}\n" if len(sheet.clips) > 1 else "\n")
+    for number, heading in enumerate(headings(sheet)):
+        parts.append(f"\n\n{heading}\n" if heading else "\n")
         at += parts[-1].count("\n")
         for line, wish in ((line, wish) for line, wish in zip(sheet.lines, asked, strict=True) if line.clip == number):
             pause = f"\n[{'keep' if wish.pause else 'pause'} {line.pause_ms / 1000:.1f} s]" if line.pause_ms else ""
@@ -444,6 +456,12 @@ def asking(sheet: Sheet, asked: Sequence[Wish], title: str, description: str) ->
             places.append(at + 1)
             at += parts[-1].count("\n")
     return "".join(parts) + "\n", tuple(places)
+
+
+def headings(sheet: Sheet) -> list[str]:
+    """What stands above the sentences of each clip; "" where there is only one."""
+    names = [clean(name) for _, name in sheet.clips]
+    return [f"## {number}. {name}" if len(names) > 1 else "" for number, name in enumerate(names, start=1)]
 
 
 def notes(sheet: Sheet) -> list[str]:

@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from pipeline import corrections, edit
+from pipeline import corrections, edit, report
 from pipeline.corrections import Opened
 from pipeline.edit import Line, Reading, Wish
 from pipeline.model import Plan, Take
@@ -30,9 +30,7 @@ doors = Doors()
 _LARGEST = 2 << 20  # bytes: the words of some hours, as a form sends them
 _EMPTY = "This sentence has no words. To cut it, untick it."
 _NONE_LEFT = "All sentences are unticked, so there would be no video. Keep at least one."
-_UNREADABLE = (
-    "This cannot be kept as it stands: begin no line with [ or a numbered heading, and leave out title: and <!--."
-)
+_UNREADABLE = "This cannot be kept as it stands: begin no line with [, and leave out title: and <!--."
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +221,9 @@ def _answer(opened: Opened, sent: Draft, told: Reading, places: Sequence[int]) -
         lines.setdefault(number, problem.says)
     fields = {}
     title, description = _texts(opened, told)
-    if (title, description) != (sent.title, sent.description):
-        fields["title" if title != sent.title else "description"] = _UNREADABLE
+    wanted = sent.title or opened.kept.sheet.usual
+    if (title, description) != (wanted, sent.description):
+        fields["title" if title != wanted else "description"] = _UNREADABLE
     if sent.wishes and not any(wish.keep for wish in sent.wishes):
         fields["words"] = _NONE_LEFT
     return Answer(lines, fields)
@@ -276,7 +275,7 @@ def _shown(
         language=plan.language if plan else "",
         playing=_for_player(plan, rows),
         thumbnails=[name for name in media_files.files(site, take) if name.endswith(".jpg")],
-        changed=bool(opened.asked.changes),
+        changed=bool(report.pending(shelf, opened.asked).changes),
         saved=saved,
     )
 

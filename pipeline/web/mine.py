@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from pipeline import circle, corrections, receipts, recipes, takes
+from pipeline import report as reports
 from pipeline.errors import CandidError
 from pipeline.model import Plan, Receipt, Take
 from pipeline.shelf import Shelf
@@ -207,7 +208,7 @@ def _is_changed(shelf: Shelf, take: Take) -> bool:
     """Whether edit.md asks for something that is not in the video yet."""
     with contextlib.suppress(CandidError):
         told = corrections.reading(shelf, take.sha256)
-        return bool(told and told[1].changes)
+        return bool(told and reports.pending(shelf, told[1]).changes)
     return False
 
 
