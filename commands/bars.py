@@ -86,7 +86,8 @@ def shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterator
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    from pipeline import batch as batches
+    from pipeline import progress
+    from pipeline.shelf import Shelf
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
@@ -97,4 +98,4 @@ def shown(space: Workspace, counts: Counter[str], total: int | None) -> Iterator
         disable=not console.is_terminal,
         redirect_stdout=False,  # click writes around it
     ) as bars:
-        yield Bars(bars, lambda take: batches.progress_of(space, take), counts, total)
+        yield Bars(bars, lambda take: progress.noted(Shelf(space.output / take)) if take else None, counts, total)

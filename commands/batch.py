@@ -92,7 +92,7 @@ def batch(
         with shown(space, sum_of.counts, total) as bars:
             places = engines.choose(engine, at_once, space.output, lambda text: bars.say(text, err=True))
             _run(jobs, places, bars, sum_of, as_json)
-    except (KeyboardInterrupt, CandidError):
+    except BaseException:  # whatever it is, what was made by then is told
         if sum_of.counts:
             sum_of.say(as_json)
         raise
@@ -135,7 +135,8 @@ def _jobs(space: Workspace, source: Path | None, job: Job, watch: bool) -> tuple
         raise click.UsageError(f"There is no file {source}.")
     if source.suffix.lower() != ".csv":
         raise click.UsageError(f"{source} is neither a folder nor a manifest (a .csv file).")
-    return manifest.jobs(source, job), sum(1 for _ in manifest.jobs(source, job))
+    rows = list(manifest.jobs(source, job))
+    return rows, len(rows)
 
 
 def _watched(folder: Path, named: Callable[[Path], Job]) -> Iterator[Job | Told | None]:
@@ -183,25 +184,43 @@ def _say(told: Told, as_json: bool, bars: Bars) -> None:
 
         name = told["take"] or printable(Path(told["clip"]))
         bars.say(talk.error(CandidError(told["error"]["what"], told["error"]["do"]), f"{name}: "), err=True)
+    elif told.get("sealed"):
+        says = "approved, so it stays as it is, though something changed. To have it made anew: candid render"
+        bars.say(f"{told['take']}: {says} {told['take']}")
     elif told["status"] == "made":
+        bars.say(f"{told['take']}: {_made(told)}")
+
+
+def _made(told: Told) -> str:
+    """What is to be known of a take that was made. Somebody may have taken it away since."""
+    from pipeline import report
+
+    try:
         found = json.loads(Path(told["report"]).read_text(encoding="utf-8"))
-        took = f"{found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s"
-        bars.say(f"{told['take']}: {'; '.join([took, *report.in_short(found, told['take'])])}")
+    except (OSError, ValueError):
+        return f"made, but {told['report']} can no longer be read"
+    took = f"{found['video_seconds']:.0f} s long, made in {found['took']['total']:.0f} s"
+    return "; ".join([took, *report.in_short(found, told["take"])])
 
 
 class _Sum:
-    """What the takes came to, all in all."""
+    """What the takes came to, all in all: each counts by what is known of it last, and as made where it was made."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()  # by their status
-        self._remembered = 0
+        self._last: dict[str, tuple[str, bool]] = {}  # by clip: the status, and whether it is passed over from now on
 
     def add(self, told: Told) -> None:
-        self.counts[told["status"]] += 1
-        self._remembered += bool(told.get("remembered"))
+        clip, status = told["clip"], told["status"]
+        before, _ = self._last.get(clip, ("", False))
+        if before:
+            self.counts[before] -= 1
+        status = "made" if (before, status) == ("made", "kept") else status
+        self.counts[status] += 1
+        self._last[clip] = status, bool(told.get("remembered"))
 
     def say(self, as_json: bool) -> None:
-        failed, kept = self.counts["failed"], self._remembered
+        failed, kept = self.counts["failed"], sum(remembered for _, remembered in self._last.values())
         told = f"{self.counts['made']} made, {self.counts['kept']} lay ready, {failed} failed."
         if kept:
             which = "Those that failed" if kept == failed else f"Of those that failed, {kept}"

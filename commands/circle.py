@@ -21,7 +21,7 @@ def status(named: Path | None, as_json: bool) -> None:
     if as_json:
         talk.say_json(asdict(told) | {"nudges": [nudge.words() for nudge in told.nudges]})
         return
-    rows = [(step.kind, step.name, step.state, step.who, step.waits) for step in told.steps]
+    rows = [(step.kind, step.name, step.making or step.state, step.who, step.waits) for step in told.steps]
     talk.say_table(("", "name", "state", "by", "what is next"), rows, "Nothing here yet. Start with: candid demo")
     for note in (*told.faults, *(nudge.words() for nudge in told.nudges)):
         click.echo(f"note: {note}")

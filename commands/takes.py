@@ -47,7 +47,7 @@ def submit(
         click.echo(line, err=as_json)
     _accepted(consent, yes, as_json)
     with talk.progress("") as tell:
-        take, new = takes.submit(clips, recipe, person, consent, space.takes, tell, again=again)
+        take, new = takes.submit(clips, recipe, person, consent, space.takes, tell, again=again, reserve=space.reserve)
     _say(take, new, takes.notes(clips, recipe), as_json)
 
 

@@ -24,12 +24,13 @@ from pipeline.engines import Engine
 from pipeline.errors import BatchError, CandidError, ClipError, FFmpegError, in_words
 from pipeline.make import Order, make
 from pipeline.orders import Wanted
+from pipeline.progress import NOTE
+from pipeline.report import Made
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
 
 Told = dict[str, Any]  # what a take came to: the object that `--json` promises, and what `failed` adds
 
-PROGRESS = ".progress"  # on a take's shelf while it is made: the step, and how much of it is done (0..1)
 _FAILED = ".failed"  # on a take's shelf: why it failed, and what was known then
 _HELD = "held"  # the status of a take that another process is making
 CLIPS = frozenset(
@@ -79,11 +80,13 @@ def look(job: Job) -> Seen:
     """Whether a take lies ready, or failed before for the same causes. As cheap as reading a few small files."""
     try:
         asked, shelf = _ordered(job)
-        if shelf.path(PROGRESS).exists() and not shelf.held():
-            shelf.note(PROGRESS, None)  # a run that was killed left it
+        if shelf.path(NOTE).exists() and not shelf.held():
+            shelf.note(NOTE, None)  # a run that was killed left it
         causes = _causes(asked)
         if lying := report.kept(shelf, causes):
             return Seen(asked.take, lying.promised(asked.clips, asked.take))
+        if sealed := _sealed(asked, shelf):
+            return Seen(asked.take, sealed.promised(asked.clips, asked.take) | {"sealed": True})
         before = shelf.noted(_FAILED)
         again = job.retry or job.debug
         if isinstance(before, dict) and before.get("causes") == _grounds(causes, shelf) and not again:
@@ -92,6 +95,15 @@ def look(job: Job) -> Seen:
         return Seen(asked.take)
     except Exception as fault:
         return Seen("", failed(job, fault))
+
+
+def _sealed(asked: Order, shelf: Shelf) -> Made | None:
+    """What lies there of a take that is approved or published: it stays, whatever changed.
+
+    The approval is of exactly that file.
+    """
+    space = Workspace(shelf.folder.parent.parent)
+    return None if circle.state_of(space, asked.take) in _WAITING else report.lying(shelf)
 
 
 def work(job: Job) -> Told:
@@ -141,9 +153,10 @@ def _grounds(causes: list[Any], shelf: Shelf) -> str:
 def failed(job: Job, fault: BaseException, take: str = "", *, remembered: bool = False) -> Told:
     """The object that is promised; besides, whether the take is passed over from now on, and the traceback."""
     words = in_words(fault)
-    clips = [Path(name).absolute() for name in job.names]
-    if take:  # then the words of the command line have been understood
-        clips = list(Workspace(job.root).clips(job.names[0])) if len(job.names) == 1 else clips
+    clips, name = [Path(name).absolute() for name in job.names], job.names[0]
+    space = Workspace(job.root)
+    if len(job.names) == 1 and space.is_take(name) and space.clips_of(name):
+        clips, take = list(space.clips_of(name)), take or name
     told = report.failed(clips, CandidError(job.where + words.what, words.do))
     if job.debug:
         told["traceback"] = "".join(traceback.format_exception(fault)).rstrip()
@@ -189,13 +202,13 @@ class Progress:
                 return
             self._last = now
             with contextlib.suppress(OSError, CandidError):  # nobody's video fails for it
-                self._shelf.note(PROGRESS, {"step": step, "done": round(done, 4), "at": time.time()})
+                self._shelf.note(NOTE, {"step": step, "done": round(done, 4), "at": time.time()})
 
     def end(self) -> None:
         """Takes it away, unless it is another process's."""
         with self._lock, contextlib.suppress(OSError):
             if self._last:
-                self._shelf.note(PROGRESS, None)
+                self._shelf.note(NOTE, None)
 
 
 # --- many takes -------------------------------------------------------------------------------------------------------
@@ -227,8 +240,7 @@ def run(
 ) -> Generator[Told, None, None]:
     """What each job came to, as it is done. A take that fails or ends its worker does not stop the others.
 
-    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on, and
-    where the source cannot: then when all that it gave before is done.
+    `tick` is told about once a second which takes are in flight. Raises BatchError where the engine cannot go on.
     """
     try:
         yield from _Loop(iter(jobs), engine, task, look, tick).all()
@@ -254,7 +266,6 @@ class _Loop:
         self._suspects = deque[_Flight]()  # for the end: one at a time
         self._held = deque[_Flight]()  # for the end: others are making them
         self._ended = False
-        self._fault: BatchError | None = None  # of the source: told when all that came before it is done
 
     def all(self) -> Iterator[Told]:
         while True:
@@ -263,8 +274,6 @@ class _Loop:
             if self._flying:
                 yield from self._landed()
             elif self._ended and not (self._again or self._suspects or self._held):
-                if self._fault:
-                    raise self._fault
                 return
             else:
                 time.sleep(_TICK / 2)
@@ -306,8 +315,6 @@ class _Loop:
             return next(self._jobs)
         except StopIteration:
             self._ended = True
-        except BatchError as fault:
-            self._ended, self._fault = True, fault
         return None
 
     def _hand_in(self, flight: _Flight) -> Iterator[Told]:
@@ -327,7 +334,7 @@ class _Loop:
             yield from self._reopen()
 
     def _told(self, future: Future[Told], flight: _Flight) -> Iterator[Told]:
-        fault = future.exception()
+        fault = self._engine.fault(future)
         if isinstance(fault, BatchError):
             raise fault
         if fault is not None:
@@ -435,11 +442,3 @@ def _signatures(clips: Iterable[Path]) -> dict[Path, tuple[int, int]]:
         with contextlib.suppress(CandidError):
             found[path] = media.signature(path)
     return found
-
-
-def progress_of(space: Workspace, take: str) -> tuple[str, float] | None:
-    """The step that a take is at and how much of it is done (0..1), while it is made; else None."""
-    noted = Shelf(space.output / take).noted(PROGRESS) if take else None
-    if not isinstance(noted, dict) or not isinstance(noted.get("done"), int | float):
-        return None
-    return str(noted.get("step", "")), float(noted["done"])

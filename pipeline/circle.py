@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import alike, artwork, board, orders, people, receipts, recipes, takes, templates
+from pipeline import alike, artwork, board, orders, people, progress, receipts, recipes, takes, templates
 from pipeline.alike import Nudge, Shown
 from pipeline.errors import CandidError, RecipeError, WorkspaceError
 from pipeline.model import Post, Receipt, Recipe, Take
+from pipeline.shelf import Shelf
 from pipeline.workspace import Workspace
 
 REPORT, APPROVAL = "report.json", "approval.json"
@@ -38,13 +39,17 @@ class RecipeState:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A row of the table: something of the circle, and what waits for whom."""
+    """A row of the table: something of the circle, and what waits for whom.
+
+    `making` is the step at which it is while a batch makes it, with a percentage.
+    """
 
     kind: str  # topic | recipe | take
     name: str
     state: str
     who: str
     waits: str
+    making: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +162,9 @@ def _recipe_step(found: RecipeState) -> Step:
 
 
 def _take_step(space: Workspace, take: Take) -> Step:
-    state = state_of(space, take.id)
-    return Step("take", take.id, state, take.person, _waits(space.output / take.id, state, take.person))
+    folder, state = space.output / take.id, state_of(space, take.id)
+    making = _making(folder)
+    return Step("take", take.id, state, take.person, "" if making else _waits(folder, state, take.person), making)
 
 
 def _video_step(space: Workspace, name: str) -> Step:
@@ -166,7 +172,16 @@ def _video_step(space: Workspace, name: str) -> Step:
     folder, told = space.output / name, _json(space.output / name / REPORT)
     person = str(told.get("person") or "") if isinstance(told, dict) else ""
     state = _state(folder)
-    return Step("video", name, state, person, _waits(folder, state, person if _is_known(space, person) else ""))
+    making = _making(folder)
+    waits = "" if making else _waits(folder, state, person if _is_known(space, person) else "")
+    return Step("video", name, state, person, waits, making)
+
+
+def _making(folder: Path) -> str:
+    """How far a batch is with it. A note that a killed run left counts for nothing."""
+    shelf = Shelf(folder)
+    told = progress.noted(shelf)
+    return f"{told[0]}, {told[1]:.0%}" if told and shelf.held() else ""
 
 
 def _is_known(space: Workspace, person: str) -> bool:
@@ -199,9 +214,10 @@ def _unread(space: Workspace) -> Iterator[WorkspaceError]:
 
 
 def _loose(space: Workspace, handed_in: Sequence[Take]) -> list[str]:
-    """Videos of clips that were never handed in."""
+    """Videos of clips that were never handed in, also those that are being made."""
     known = {take.id for take in handed_in}
-    return sorted(path.parent.name for path in space.output.glob(f"*/{REPORT}") if path.parent.name not in known)
+    found = {path.parent.name for name in (REPORT, progress.NOTE) for path in space.output.glob(f"*/{name}")}
+    return sorted(found - known)
 
 
 def _shown(space: Workspace, handed_in: Sequence[Take]) -> Iterator[Shown]:

@@ -89,6 +89,8 @@ def in_words(fault: BaseException) -> CandidError:
     """What Candid did not foresee is still told in a sentence."""
     if isinstance(fault, CandidError):
         return fault
+    if isinstance(fault, MemoryError):
+        return CandidError("There is not enough memory.", "Close other programs, or make fewer takes at once: -j 1")
     return CandidError(
         f"Something went wrong that Candid did not foresee ({type(fault).__name__}: {fault}).",
         "Run the same command again with CANDID_DEBUG=1 set, and report what it prints.",

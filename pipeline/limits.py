@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
 from typing import Any, TypeVar
@@ -60,6 +60,7 @@ class Crew(ProcessPoolExecutor):
         spawn = _spawning()
         self._told = spawn.SimpleQueue()  # by each process, what it begins
         self._begun: set[int] = set()
+        self._began = False
         self._numbers = WeakKeyDictionary[Future[Any], int]()
         self._next = itertools.count()
         super().__init__(count, mp_context=spawn, initializer=_enlist, initargs=(os.getpid(), self._told))
@@ -74,13 +75,19 @@ class Crew(ProcessPoolExecutor):
         return job
 
     def may_have_ended_it(self, job: Future[Any]) -> bool:
-        """Of a pool that broke: whether a process had begun this job. Any may have, where none had begun one."""
+        """Of a pool that broke: whether a process had begun this job."""
         self._hear()
-        return not self._begun or self._numbers[job] in self._begun
+        return self._numbers[job] in self._begun
+
+    def began(self) -> bool:
+        """Whether any process ever began a job."""
+        self._hear()
+        return self._began
 
     def _hear(self) -> None:
         while not self._told.empty():
             self._begun.add(self._told.get())
+            self._began = True
 
 
 _telling: list[Any] = []  # in a process of a crew: where it says what it begins
@@ -194,6 +201,8 @@ def _confine(parent: int) -> None:
 
 
 def _follow(parent: int) -> None:
+    with suppress(OSError):
+        os.dup2(2, 1)  # what a library prints there would stand in the middle of the parent's JSON
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     _die_with(parent)
 

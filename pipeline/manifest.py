@@ -43,7 +43,7 @@ def _of_row(job: Job, cells: dict[str, str], path: Path, named: dict[str, int], 
     if not cells.get("clip"):
         raise BatchError("It names no clip.")
     clip = os.path.normpath(path.absolute().parent / cells["clip"])
-    if (first := named.setdefault(clip, number)) != number:
+    if (first := named.setdefault(os.path.realpath(clip), number)) != number:
         raise BatchError(f"It names the same clip as row {first}.", "Leave one of them out.")
     return replace(job, names=(clip,))
 

@@ -142,13 +142,21 @@ def kept(shelf: Shelf, causes: object) -> Made | None:
     """The finished take, if it lies on the shelf, made from these causes."""
     if not shelf.has(_REPORT, causes):
         return None
-    report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
-    if not all(shelf.untouched(name) for name in report["files"] if name != _EDIT):
+    found = lying(shelf)
+    if found is None or not all(shelf.untouched(name) for name in found.report["files"] if name != _EDIT):
         return None
-    if not _shows(report, shelf):
+    if not _shows(found.report, shelf):
         return None  # somebody changed edit.md or took it away, or a dry run obeyed it and rendered nothing
-    videos = {name: shelf.path(f"{name}.mp4") for name in report["variants"]}
-    return Made("kept", shelf.folder, videos, report)
+    return found
+
+
+def lying(shelf: Shelf) -> Made | None:
+    """The take that was finished the last time, whatever it was made from; None where it cannot be read."""
+    try:
+        report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Made("kept", shelf.folder, {name: shelf.path(f"{name}.mp4") for name in report["variants"]}, report)
 
 
 def up_to_date(shelf: Shelf) -> bool:

@@ -17,13 +17,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    import filelock
 
 T = TypeVar("T")
 
 _KEPT_DAYS = 14  # a correction may be taken back: what no plan uses stays this long
+_DRAFT_S = 60  # nobody writes so long at a note
 _ROOM_WANTED = 64 << 20  # bytes free before anything starts
 _LOST_NAMES = ("EIO", "ENXIO", "ENODEV", "ETIMEDOUT", "ENOTCONN", "ESTALE", "EHOSTDOWN")  # not all systems know all
 _LOST = {getattr(errno, name) for name in _LOST_NAMES if hasattr(errno, name)}  # a disk or a network share is gone
@@ -53,10 +57,11 @@ class Shelf:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
                 wait()
-                lock.acquire()
+                self._wait_for(lock)
         try:
             with explained(self.folder):
                 shutil.rmtree(self.work, ignore_errors=True)
+                self._sweep()
                 self.work.mkdir()
                 if shutil.disk_usage(self.folder).free < _ROOM_WANTED:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -65,6 +70,21 @@ class Shelf:
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
             lock.release()
+
+    def _wait_for(self, lock: filelock.BaseFileLock) -> None:
+        """Whoever held it may have deleted the folder at the end."""
+        try:
+            lock.acquire()
+        except FileNotFoundError:
+            self._records.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+
+    def _sweep(self) -> None:
+        """Takes away the drafts of notes that a killed run left."""
+        for path in self.folder.glob(".*-[0-9]*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < time.time() - _DRAFT_S:
+                    path.unlink()
 
     def held(self) -> bool:
         """Whether a run holds the take now."""
@@ -167,8 +187,11 @@ class Shelf:
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             draft = self.path(f"{name}-{os.getpid()}")
-            draft.write_text(json.dumps(value), encoding="utf-8")
-            draft.replace(self.path(name))
+            try:
+                draft.write_text(json.dumps(value), encoding="utf-8")
+                draft.replace(self.path(name))
+            finally:
+                draft.unlink(missing_ok=True)
 
     def noted(self, name: str) -> Any:
         """The value that `note` left; None where there is none."""

@@ -90,11 +90,13 @@ def submit(
     tell: Tell = quiet,
     *,
     again: bool = False,
+    reserve: Callable[[str], bool] = lambda id: True,
 ) -> tuple[Take, bool]:
     """Copies clips into a take of their own in `folder`; the take, and whether it is new.
 
     The same clips by the same person for the same recipe are the take that is there already. `again` allows a clip that
-    is in another take. Killed, the same call goes on. Raises ClipError, RecipeError and WorkspaceError.
+    is in another take. `reserve` keeps a name for it elsewhere; False where it is not to be had. Killed, the same call
+    goes on. Raises ClipError, RecipeError and WorkspaceError.
     """
     sources = _looked_at(clips, tell)
     asked = _Record(
@@ -114,7 +116,7 @@ def submit(
             return lying, False
         part.mkdir(exist_ok=True)
         _copy(sources, part, tell)
-        return _finished(asked, part, folder, again)
+        return _finished(asked, part, folder, again, reserve)
 
 
 def notes(clips: Sequence[Path], recipe: Recipe) -> tuple[str, ...]:
@@ -259,7 +261,9 @@ def _blocks(path: Path, start: int) -> Iterator[bytes]:
         ) from fault
 
 
-def _finished(asked: _Record, part: Path, folder: Path, again: bool) -> tuple[Take, bool]:
+def _finished(
+    asked: _Record, part: Path, folder: Path, again: bool, reserve: Callable[[str], bool]
+) -> tuple[Take, bool]:
     """Gives the part its name. One at a time: others may have handed in the same clips from elsewhere meanwhile."""
     import filelock
 
@@ -272,7 +276,7 @@ def _finished(asked: _Record, part: Path, folder: Path, again: bool) -> tuple[Ta
         if lying:
             shutil.rmtree(part)
             return lying, False
-        for id in _names(asked):
+        for id in filter(reserve, _names(asked)):
             _write(part / _RECORD, asked.model_copy(update={"id": id}))
             if _renamed(part, folder / id):
                 _flush(folder)

@@ -85,6 +85,10 @@ class Workspace:
         path = (Path(named).absolute(),)
         return self.clips_of(named) or path if self.is_take(named) else path
 
+    def reserve(self, take: str) -> bool:
+        """Keeps the name of a take that is being handed in for it; False where clips from elsewhere have it."""
+        return shelf.claim(self.output / take, _handed(take))
+
     def is_take(self, named: str) -> bool:
         """Whether a word of the command line can mean a take: it is the path of no file."""
         path = Path(named)
@@ -127,12 +131,18 @@ class Workspace:
         the id of one that was handed in, else that of the first clip, with a mark where another has it already.
         """
         name = handed_in or slug(clips[0].stem)
-        places = f"take:{handed_in}" if handed_in else "\0".join(str(clip.resolve()) for clip in clips)
+        places = _handed(handed_in) if handed_in else "\0".join(str(clip.resolve()) for clip in clips)
         mark = hashlib.sha256(places.encode("utf-8", "surrogateescape")).hexdigest()[:6]
-        if shelf.claim(self.output / name, places):
+        another = bool(not handed_in and self._handed_in(name))
+        if not another and shelf.claim(self.output / name, places):
             return name
         shelf.claim(self.output / f"{name}-{mark}", places)  # so that its name means these clips from now on
         return f"{name}-{mark}"
+
+
+def _handed(take: str) -> str:
+    """Who owns the folder of a take that was handed in."""
+    return f"take:{take}"
 
 
 def find(start: Path, named: Path | None = None) -> Workspace:

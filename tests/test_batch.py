@@ -7,9 +7,11 @@ import gc
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import tracemalloc
@@ -24,9 +26,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cli
-from commands.batch import _Sum
+from commands.batch import _made, _Sum
 from commands.stopping import politely
-from pipeline import batch, limits, manifest, orders, report, takes, transcribers, unheard
+from pipeline import batch, limits, manifest, orders, progress, report, takes, transcribers, unheard
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
 from pipeline.errors import BatchError, ClipError, FFmpegError, LimitError, TranscriberError, WorkspaceError, in_words
@@ -69,6 +71,10 @@ def deadly(each: Job) -> batch.Told:
     if "always" in each.names[0] or ("once" in each.names[0] and times == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     return told
+
+
+def stillborn(*_: object) -> None:
+    os._exit(1)
 
 
 def faulty(each: Job) -> batch.Told:
@@ -276,19 +282,19 @@ def test_a_take_that_is_held_is_left_at_once_and_untouched(tmp_path):
         began = time.monotonic()
         assert batch.work(each) == {"take": "clip", "status": "held"}
         assert time.monotonic() - began < 2
-        assert shelf.work.exists() and batch.progress_of(Workspace(each.root), "clip") == ("rendering", 0.5)
+        assert shelf.work.exists() and progress.noted(Shelf(each.root / "output" / "clip")) == ("rendering", 0.5)
     assert not shelf.path(".failed").exists()
 
 
 def test_progress_is_noted_at_most_twice_a_second_and_taken_away(tmp_path):
     shelf = Shelf(tmp_path)
-    progress = Progress(shelf)
+    telling = Progress(shelf)
     notes, began = set(), time.monotonic()
     while time.monotonic() - began < 1.2:
-        progress.tell("rendering", time.monotonic() - began)
-        notes.add(shelf.noted(batch.PROGRESS)["at"])
+        telling.tell("rendering", time.monotonic() - began)
+        notes.add(shelf.noted(progress.NOTE)["at"])
     assert 2 <= len(notes) <= 3
-    progress.end()
+    telling.end()
     assert list(tmp_path.iterdir()) == []
     Progress(shelf).end()  # without ever having told anything
 
@@ -297,19 +303,19 @@ def test_progress_that_a_killed_run_left_is_taken_away_before_the_take_is_handed
     clip = ordinary(tmp_path)
     each = Job(tmp_path / "space", (str(clip),), Wanted())
     shelf = Shelf(tmp_path / "space" / "output" / "clip")
-    shelf.note(batch.PROGRESS, {"step": "rendering", "done": 0.9})
+    shelf.note(progress.NOTE, {"step": "rendering", "done": 0.9})
     with shelf.mine():
         batch.look(each)
-        assert batch.progress_of(Workspace(each.root), "clip") == ("rendering", 0.9), "somebody makes it"
+        assert progress.noted(Shelf(each.root / "output" / "clip")) == ("rendering", 0.9), "somebody makes it"
     batch.look(each)
-    assert batch.progress_of(Workspace(each.root), "clip") is None
+    assert progress.noted(Shelf(each.root / "output" / "clip")) is None
 
 
 @pytest.mark.parametrize("text", ["", "{half", "[]", '{"done": "much"}'])
 def test_a_damaged_note_of_progress_is_none(tmp_path, text):
     (tmp_path / "output" / "clip").mkdir(parents=True)
-    (tmp_path / "output" / "clip" / batch.PROGRESS).write_text(text)
-    assert batch.progress_of(Workspace(tmp_path), "clip") is None
+    (tmp_path / "output" / "clip" / progress.NOTE).write_text(text)
+    assert progress.noted(Shelf(tmp_path / "output" / "clip")) is None
 
 
 # --- which takes ------------------------------------------------------------------------------------------------------
@@ -345,15 +351,65 @@ def _finished(space: Workspace, take: str) -> None:
         shelf.put("report.json", causes, lambda path: path.write_text(told))
 
 
+def _approved(folder: Path) -> None:
+    """What an approval leaves beside a video."""
+    seen = (folder / "landscape.mp4").stat()
+    sealed = {"service": "folder", "stamps": [["landscape.mp4", seen.st_size, seen.st_mtime_ns]]}
+    (folder / "approval.json").write_text(json.dumps({"sealed": [sealed], "withdrawn": ""}))
+
+
+def test_an_approved_video_stays_as_it_is_in_every_batch(space, tmp_path, candid):
+    clip = ordinary(tmp_path)
+    _finished(space, str(clip))
+    changed = Job(space.root, (str(clip),), Wanted(settings={"branded": False}))
+    assert batch.look(changed).told is None
+    _approved(space.output / "clip")
+    told = batch.look(changed).told
+    assert told["status"] == "kept" and told["sealed"] and told["videos"]["landscape"].endswith("landscape.mp4")
+    (tmp_path / "list.csv").write_text("clip,recipe\nclip.mp4,yard\n")
+    said = candid("batch", tmp_path / "list.csv")
+    assert said.status == 0 and "approved, so it stays as it is, though something changed" in said.out, said
+    assert "sealed" not in candid("batch", tmp_path / "list.csv", "--json").takes[0]
+
+
+def test_the_name_of_a_take_that_was_handed_in_belongs_to_it(space, tmp_path):
+    clip, foreign = ordinary(tmp_path), tmp_path / "yard-demo.mp4"
+    shutil.copyfile(clip, foreign)
+    with foreign.open("ab") as file:
+        file.write(b"\0\0\0\x08free")  # a box that says nothing: another clip
+    order = partial(takes.submit, recipe=Recipe(slug="yard"), person=Person("demo", "D"), consent="Yes.")
+    assert space.take((foreign,)) == "yard-demo"
+    take, _ = order([clip], folder=space.takes, reserve=space.reserve)
+    assert take.id == "yard-demo-2", "a clip from elsewhere had the other name"
+    assert space.take(take.clips, take.id) == "yard-demo-2"
+    (space.output / "yard-demo-2" / ".clips").unlink()  # as before names were kept
+    later = tmp_path / "yard demo 2.mp4"
+    shutil.copyfile(clip, later)
+    assert space.take((later,)).startswith("yard-demo-2-")
+
+
+def test_what_is_known_of_a_take_is_told_where_its_recipe_is_gone(space, tmp_path):
+    _handed_in(space, ordinary(tmp_path), 1)
+    (space.recipes / "yard.toml").unlink()
+    each = Job(space.root, ("yard-demo",), Wanted())
+    for told in (batch.look(each).told, batch.work(each)):
+        assert told["take"] == "yard-demo" and told["clip"] == str(space.takes / "yard-demo" / "1-clip.mp4")
+
+
+def test_processes_that_end_before_they_begin_are_no_fault_of_the_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "_enlist", stillborn)
+    with pytest.raises(BatchError, match="end before they begin"):
+        list(batch.run([job("a", tmp_path), job("b", tmp_path)], local.Engine(2), task=counted, look=unseen))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_approved_takes_do_not_wait(space, tmp_path):
     _handed_in(space, ordinary(tmp_path), 3)
     assert batch.handed_in(space) == ("yard-demo", "yard-demo-2", "yard-demo-3")
     folder = space.output / "yard-demo-2"
     folder.mkdir(parents=True)
     (folder / "landscape.mp4").write_bytes(b"a video")
-    seen = (folder / "landscape.mp4").stat()
-    sealed = {"service": "folder", "stamps": [["landscape.mp4", seen.st_size, seen.st_mtime_ns]]}
-    (folder / "approval.json").write_text(json.dumps({"sealed": [sealed], "withdrawn": ""}))
+    _approved(folder)
     assert batch.handed_in(space) == ("yard-demo", "yard-demo-3")
     (folder / "landscape.mp4").write_bytes(b"another one")
     assert batch.handed_in(space) == ("yard-demo", "yard-demo-2", "yard-demo-3")
@@ -432,15 +488,21 @@ def test_a_watched_folder_that_is_gone_for_a_moment_is_told_once_and_looked_for(
     assert sorted(seen(0.6)) == [folder / "new.mp4", folder / "old.mp4"], "the old one may have failed for that"
 
 
-def test_a_source_that_breaks_off_lets_what_it_gave_be_done():
-    def source():
-        yield job("a")
-        raise BatchError("The list is gone.", "Bring it back.")
+def test_one_clip_by_two_paths_is_one_clip(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "talk.mp4").touch()
+    (tmp_path / "y").symlink_to(tmp_path / "x")
+    _, second = _manifest(tmp_path, "clip\nx/talk.mp4\ny/talk.mp4\n")
+    assert "It names the same clip as row 2." in second["error"]["what"]
 
-    outcomes = batch.run(source(), local.Engine(1), task=done, look=unseen)
-    assert next(outcomes) == done(job("a"))
-    with pytest.raises(BatchError, match="The list is gone"):
-        next(outcomes)
+
+def test_a_manifest_may_come_out_of_a_pipe(tmp_path, candid):
+    os.mkfifo(tmp_path / "list.csv")
+    writer = threading.Thread(target=(tmp_path / "list.csv").write_text, args=("clip\nnone.mp4\n",))
+    writer.start()
+    said = candid("batch", tmp_path / "list.csv", "-j", "1")
+    writer.join()
+    assert "0 made, 0 lay ready, 1 failed." in said.out
 
 
 def _manifest(folder: Path, text: str) -> list[Job | batch.Told]:
@@ -725,10 +787,24 @@ def test_what_ffmpeg_said_is_in_a_traceback():
 )
 def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, capsys):
     total = _Sum()
-    for each in remembered:
-        total.add({"status": "failed", "remembered": each})
+    for number, each in enumerate(remembered):
+        total.add({"clip": f"{number}.mp4", "status": "failed", "remembered": each})
     total.say(as_json=False)
     assert capsys.readouterr().out == f"0 made, 0 lay ready, {says}\n"
+
+
+def test_each_take_counts_once_by_what_is_known_of_it_last(capsys):
+    total = _Sum()
+    for clip, status, remembered in [
+        ("a", "failed", True), ("b", "failed", True), ("a", "made", False), ("b", "failed", True), ("a", "kept", False),
+    ]:  # fmt: skip
+        total.add({"clip": clip, "status": status, "remembered": remembered})
+    total.say(as_json=False)
+    assert capsys.readouterr().out.startswith("1 made, 0 lay ready, 1 failed. Those that failed will be passed over")
+
+
+def test_a_take_that_somebody_took_away_stops_nobody(tmp_path):
+    assert "can no longer be read" in _made({"take": "yard", "report": str(tmp_path / "report.json")})
 
 
 def test_the_line_of_a_take_says_what_is_to_be_known():

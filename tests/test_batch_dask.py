@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -141,6 +142,26 @@ def test_a_scheduler_that_is_started_again_loses_nothing(recorded, undisturbed, 
     assert bytes_of(takes) == undisturbed[0]
 
 
+def test_a_scheduler_may_go_while_nothing_is_made(recorded, cluster, tmp_path):
+    place, folder = workspace(tmp_path / "space"), tmp_path / "clips"
+    folder.mkdir()
+    first, second = sorted(recorded.iterdir())[1:3]
+    shutil.copyfile(first, folder / first.name)
+    cluster.worker()
+    process = start(place, folder, "--watch", "--engine", f"dask:{cluster.address}")
+    until(lambda: (place / "out").read_text().count('"made"') == 1)
+    cluster.end()
+    time.sleep(12)  # until its client gives up
+    cluster.scheduler()
+    cluster.worker()
+    shutil.copyfile(second, tmp_path / second.name)
+    (tmp_path / second.name).replace(folder / second.name)
+    until(lambda: (place / "out").read_text().count('"made"') == 2 or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    assert "2 made, 0 lay ready, 0 failed" in (place / "err").read_text()
+
+
 def test_no_ffmpeg_outlives_a_killed_worker(recorded, cluster, tmp_path):
     place = workspace(tmp_path / "space")
     worker = cluster.worker()
@@ -179,15 +200,16 @@ def test_a_worker_that_is_not_fit_is_refused(lacks, recorded, cluster, tmp_path)
     assert "The worker tcp://" in said and lacks in said
 
 
-def test_a_worker_that_joins_later_and_is_not_fit_is_refused(recorded, cluster, tmp_path):
+@pytest.mark.parametrize("lacks", ["has Candid 0.0.1", "cannot run this Candid"])
+def test_a_worker_that_joins_later_and_is_not_fit_is_refused(lacks, recorded, cluster, tmp_path):
     place = workspace(tmp_path / "space")
     cluster.worker()
     process = start(place, recorded, "--engine", f"dask:{cluster.address}")
     until(lambda: list(place.glob("output/*/.progress")))
-    cluster.worker(UNFIT["has Candid 0.0.1"])
+    cluster.worker(UNFIT[lacks])
     assert process.wait(timeout=300) == 1
     said = (place / "err").read_text()
-    assert "has Candid 0.0.1" in said and "what is finished is kept" in said and "Traceback" not in said
+    assert lacks in said and "what is finished is kept" in said and "Traceback" not in said
 
 
 def test_the_marks_of_batches_that_were_killed_long_ago_are_taken_away(tmp_path):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cascade, circle, people, recipes, takes, workspace
+from pipeline import cascade, circle, people, progress, recipes, takes, workspace
 from pipeline.errors import RecipeError
 from pipeline.model import Person
 from pipeline.orders import Wanted, order, settle
+from pipeline.shelf import Shelf
 from tests import clips
 from tests.conftest import ROOT
 
@@ -128,6 +129,21 @@ def _handed_in(space, clip, recipe: str = "destroy-a-server") -> str:
     told = recipes.load(space.recipe(recipe))
     take, _ = takes.submit([clip], told, people.find(space.people, "anna"), "I agree.", space.takes, lambda *_: None)
     return take.id
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_a_batch_is_making_is_shown(space, before):
+    shelf = Shelf(space.output / "loose")
+    shelf.note(progress.NOTE, {"step": "rendering", "done": 0.423})
+    if before:
+        (shelf.folder / "report.json").write_text("{}")
+
+    def step() -> circle.Step:
+        return next(step for step in circle.look(space).steps if step.name == "loose")
+
+    with shelf.mine():
+        assert (step().making, step().waits) == ("rendering, 42%", "")
+    assert step().making == "" and step().waits, "a run that was killed left it"
 
 
 def test_a_recipe_goes_from_open_to_published(space, talk_clip):

@@ -110,6 +110,13 @@ def test_a_crew_starts_no_more_than_there_is_work_for_and_never_hears_ctrl_c():
     assert int(status.partition("SigBlk:")[2].split()[0], 16) & 1 << (signal.SIGINT - 1)
 
 
+def test_what_a_library_prints_in_a_process_does_not_stand_among_our_own(capfd):
+    for pool in (limits.Crew(1), limits.processes()):
+        with pool as opened:
+            assert opened.submit(os.write, 1, b"loud\n").result(timeout=20) == 5
+        assert capfd.readouterr() == ("", "loud\n")
+
+
 def test_a_crew_knows_which_job_may_have_ended_a_process():
     with limits.Crew(1) as pool:
         deadly, waiting = pool.submit(_crash), pool.submit(os.getpid)

@@ -30,6 +30,36 @@ def _say(text: str):
     return lambda path: path.write_text(text, encoding="utf-8")
 
 
+def test_a_note_leaves_no_draft(tmp_path, monkeypatch):
+    shelf = Shelf(tmp_path / "take")
+    shelf.note(".told", 1)
+    left = shelf.path(".told-4711")  # by a run that was killed
+    left.touch()
+    os.utime(left, (1, 1))
+    with shelf.mine():
+        assert not left.exists()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(WorkspaceError):
+        shelf.note(".told", 2)
+    assert shelf.noted(".told") == 1 and list(shelf.folder.glob(".told-*")) == []
+
+
+def test_a_folder_that_goes_while_it_is_waited_for_is_made_anew(tmp_path):
+    shelf, waits, done = Shelf(tmp_path / "take"), threading.Event(), threading.Event()
+
+    def other() -> None:
+        with Shelf(tmp_path / "take").mine(waits.set):
+            done.set()
+
+    with shelf.mine():
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert waits.wait(10)
+        shutil.rmtree(tmp_path / "take")
+    thread.join(20)
+    assert done.is_set() and shelf.folder.exists()
+
+
 def test_a_file_is_made_once_and_again_when_its_causes_change(shelf):
     assert shelf.keep("a.txt", ["one"], _say("one"))
     assert not shelf.keep("a.txt", ["one"], _say("never"))

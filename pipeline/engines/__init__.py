@@ -29,6 +29,9 @@ class Engine(Protocol):
     def guilty(self, outcome: Future[Any]) -> bool:
         """Whether this one may have ended its worker."""
 
+    def fault(self, outcome: Future[Any]) -> BaseException | None:
+        """What one that is done raised. BatchError where the place that it was made in is not fit."""
+
     def close(self) -> None:
         """Ends what was opened; what is still being made is stopped where that can be done."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import secrets
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,7 +83,7 @@ class Engine:
         self._client = self._connected()
         self._patience = _NEXT_WAIT
         self.window = max(_SMALLEST_WINDOW, 2 * sum(self._client.nthreads().values()))
-        return _Guarded(self._client.get_executor(pure=False), self._ticket)
+        return _Guarded(self._client, self._ticket)
 
     def lost(self, outcome: Future[Any]) -> bool:
         """A scheduler that is gone cancels all that was handed in; while it is, it cannot take more."""
@@ -93,6 +94,13 @@ class Engine:
         if not outcome.done() or outcome.cancelled():
             return False
         return type(outcome.exception()).__name__ == "KilledWorker"
+
+    def fault(self, outcome: Future[Any]) -> BaseException | None:
+        """A worker that cannot even load the task says so by an ImportError of its own: its name, and why."""
+        fault = outcome.exception()
+        if type(fault) is ImportError:
+            return _refused(*map(str, fault.args))
+        return fault
 
     def close(self) -> None:
         """What a worker has begun it finishes: it is kept for the next run."""
@@ -110,12 +118,15 @@ class Engine:
     def _connected(self) -> Any:
         """A client of a scheduler that has fit workers; BatchError where it takes too long, or one is not fit."""
         distributed = _library()
-        until = time.monotonic() + self._patience
+        until, again = time.monotonic() + self._patience, self._patience == _NEXT_WAIT
         while True:
             client: Any = None
             try:
                 _greet(distributed, self._address)
                 client = distributed.Client(self._address, timeout=_A_TRY, set_as_default=False)
+                if again and not client.nthreads():
+                    self._say("The scheduler is there again. Candid waits for its workers to be started again, too.")
+                    again = False
                 client.wait_for_workers(1, timeout=max(1.0, until - time.monotonic()))
                 self._ask(client)
                 return client
@@ -220,12 +231,40 @@ def _refused(worker: str, lacks: str) -> BatchError:
 class _Guarded(Executor):
     """Hands in each task with the ticket, so that a worker that joined later is looked at too."""
 
-    def __init__(self, executor: Executor, ticket: Ticket) -> None:
-        self._executor = executor
+    def __init__(self, client: Any, ticket: Ticket) -> None:
+        self._client = client
+        self._executor = client.get_executor(pure=False)
         self._ticket = ticket
 
     def submit(self, fn: Callable[..., T], /, *arguments: Any, **options: Any) -> Future[T]:
-        return self._executor.submit(_fit, self._ticket, fn, *arguments, **options)
+        """BrokenExecutor where the scheduler is gone."""
+        packed = pickle.dumps((_fit, self._ticket, fn, arguments, options))
+        try:
+            return self._executor.submit(_unpacking(), packed)  # type: ignore[no-any-return]
+        except Exception as fault:
+            if self._client.status == "running":
+                raise
+            raise BrokenExecutor("the scheduler is gone") from fault
+
+
+def _unpacking() -> Callable[[bytes], Any]:
+    """A task that reaches a worker without Candid, too: a function inside another travels as a whole.
+
+    Any other would break the worker's connection, and after the fourth time the scheduler blames the take.
+    """
+
+    def unpacked(packed: bytes) -> Any:
+        import pickle
+        import socket
+
+        try:
+            fit, ticket, task, arguments, options = pickle.loads(packed)  # noqa: S301 - Dask does so with all it gets
+        except Exception as fault:
+            why = f"cannot run this Candid ({type(fault).__name__}: {fault})"
+            raise ImportError(socket.gethostname(), why) from None
+        return fit(ticket, task, *arguments, **options)
+
+    return unpacked
 
 
 # --- what runs in a worker --------------------------------------------------------------------------------------------

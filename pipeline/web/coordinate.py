@@ -12,11 +12,12 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import Response
 
-from pipeline import batch, circle, people, recipes, takes
+from pipeline import batch, circle, people, progress, recipes, takes
 from pipeline.board import STATUSES, Board
 from pipeline.circle import Step
 from pipeline.errors import CandidError
 from pipeline.model import Topic
+from pipeline.shelf import Shelf
 from pipeline.web.doors import Doors
 from pipeline.web.rights import Need
 from pipeline.web.site import Site, on, page, site_of
@@ -66,7 +67,7 @@ def team(request: Request) -> Response:
 
 
 def _placed(site: Site, take: str) -> Placed:
-    step, done = batch.progress_of(site.space, take) or ("", 0.0)
+    step, done = progress.noted(Shelf(site.space.output / take)) or ("", 0.0)
     return Placed(take, step, done)
 
 

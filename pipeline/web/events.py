@@ -18,7 +18,7 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from pipeline import batch, circle, corrections, takes
+from pipeline import circle, corrections, progress, takes
 from pipeline.errors import CandidError
 from pipeline.model import Take
 from pipeline.shelf import Shelf
@@ -100,7 +100,7 @@ def state(site: Site, take: Take) -> dict[str, Any]:
 
 def _state(site: Site, take: Take, line: list[str], fault: CandidError | None, job: Sending | None) -> dict[str, Any]:
     shelf = Shelf(site.space.output / take.id)
-    running = batch.progress_of(site.space, take.id)
+    running = progress.noted(shelf)
     place = line.index(take.id) + 1 if take.id in line else 0
     found = circle.state_of(site.space, take.id)
     sending = sender.progress(site.space, job, time.time()) if job else None

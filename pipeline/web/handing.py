@@ -202,7 +202,9 @@ def _submitted(handed: HandIn, hand_ins: HandIns, space: Workspace, looked_at: _
     person = people.find(space.people, handed.person)
     paths = hand_ins.paths(handed)
     tell = looked_at.tell
-    take, _ = takes.submit(paths, recipe, person, handed.consent, space.takes, tell, again=handed.again)
+    take, _ = takes.submit(
+        paths, recipe, person, handed.consent, space.takes, tell, again=handed.again, reserve=space.reserve
+    )
     return take
 
 
