@@ -203,10 +203,31 @@ def write(
     it says that the take is finished. `pictures` are the thumbnails' names.
     """
     report = _facts(order, plan, sheet, obeyed, rendered, pictures, clock)
+    report["beside"] = _beside(shelf, report)
+    report["notes"] += _older(report)
     report["stamps"] = {name: _seen(shelf.path(name)) for name in report["files"]}  # so that whoever reads it can tell
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     shelf.put(_REPORT, causes, lambda path: path.write_text(text, encoding="utf-8"))
     return Made("made", shelf.folder, {each.name: each.path for each in rendered}, report)
+
+
+def _beside(shelf: Shelf, report: Mapping[str, Any]) -> dict[str, str]:
+    """The videos of other variants that lie there from before, and what edit.md said then, as a fingerprint."""
+    before = lying(shelf)
+    if before is None:
+        return {}
+    known = before.report.get("beside", {}) | dict.fromkeys(before.videos, before.report.get("edit", ""))
+    return {
+        name: said
+        for name, said in known.items()
+        if name not in report["variants"] and shelf.path(f"{name}.mp4").exists()
+    }
+
+
+def _older(report: Mapping[str, Any]) -> Iterator[str]:
+    for name, said in report["beside"].items():
+        if said != report["edit"]:
+            yield f"{name}.mp4 lies there from before, with the words of then: make it again too, or delete it."
 
 
 def _facts(

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 import cli
 from commands import words as words_commands
-from pipeline import captions, corrections, edit, find_out, layout, limits, transcribers, trim
+from pipeline import captions, corrections, edit, find_out, layout, limits, report, transcribers, trim
 from pipeline.edit import Edits, Sheet, Side, Text
 from pipeline.edit.corrected import corrected
 from pipeline.errors import WorkspaceError
@@ -415,14 +415,13 @@ def test_whatever_is_corrected_one_after_the_other_stands_there_as_it_was_typed(
     for at, words, timed in told:
         place = at % len(sheet.lines)
         lines = [(line.text, line.ticked) for line in sheet.lines]
-        shown, (_, ticked) = edit.clock(sheet.lines[place].start_ms), lines[place]
-        old = edit.written(sheet).replace(f"{shown} {lines[place][0]}", f"{shown} {' '.join(words)}")
-        asked = edit.read(old, sheet, edits)
+        lines[place] = (" ".join(words), lines[place][1])
+        wishes = [edit.Wish(ticked, text) for text, ticked in lines]
+        asked = edit.read(edit.asking(sheet, wishes, sheet.title, "")[0], sheet, edits)
         if asked.problems:  # nobody says so many words there
             continue
         edits = replace(asked.edits, texts=tuple(map(_somewhere, asked.edits.texts)) if timed else asked.edits.texts)
         sheet = _sheet(edits=edits, rules=rules)
-        lines[place : place + 1] = [(" ".join(words), ticked)]
         now = [(word, line.ticked) for line in sheet.lines for word in line.text.split()]
         assert now == [(word, kept) for text, kept in lines for word in text.split()]
         assert edit.read(edit.written(sheet), sheet, edits) == edit.Reading(edits)
@@ -466,6 +465,19 @@ def test_no_space_is_put_into_what_somebody_typed(text):
 def test_names_are_learned_from_corrections():
     told = _read(lambda text: text.replace("Cooper Nettys", "Kubernetes").replace("It restarts", "It reboots"))
     assert edit.learned(told.changes, _sheet().lines) == ("Kubernetes", "reboots")
+
+
+def test_a_video_of_another_format_is_told_once_its_words_are_old(tmp_path):
+    shelf, now = Shelf(tmp_path), {"variants": {"vertical": {}}, "edit": "new"}
+    assert report._beside(shelf, now) == {}
+    shelf.path("square.mp4").touch()
+    shelf.path("report.json").write_text(json.dumps({"variants": {"square": {}, "gone": {}}, "edit": "old"}))
+    beside = report._beside(shelf, now)
+    assert beside == {"square": "old"}
+    assert [note.partition(" ")[0] for note in report._older(now | {"beside": beside})] == ["square.mp4"]
+    assert list(report._older(now | {"beside": beside, "edit": "old"})) == []
+    shelf.path("report.json").write_text(json.dumps(now | {"beside": beside}))
+    assert report._beside(shelf, now) == beside, "it is told as long as it lies there"
 
 
 # --- false starts -----------------------------------------------------------------------------------------------------

@@ -152,14 +152,23 @@ class _Work:
 
     def _mend(self, line: Line, entry: Entry) -> None:
         sha = self.sheet.clips[line.clip][0]
-        heard = entry.text == words_of(line.heard)
-        text = None if heard else corrected(sha, line, entry.text)
-        self.edits = self.edits.told(sha, line.from_ms, line.to_ms, text)
+        self.edits = self._as_heard(line, entry) or self.edits.told(
+            sha, line.from_ms, line.to_ms, corrected(sha, line, entry.text)
+        )
         if not entry.tick and not line.ticked:  # by a rule, which does not cut what somebody wrote
             self.edits = self.edits.ruled(sha, line.from_ms, line.to_ms, False)
         after, before = _around(entry.text, line.text), _around(line.text, entry.text)
         says = f'{clock(line.start_ms)} says "{after}" instead of "{before}"'
         self.changes.append(Change(entry.number, says, line.text, entry.text))
+
+    def _as_heard(self, line: Line, entry: Entry) -> Edits | None:
+        """Without the correction of a line that says what was heard; None where it does not.
+
+        One that is shared with the line beside it is not taken back by half: it may begin in the middle of a word.
+        """
+        without = self.edits.told(self.sheet.clips[line.clip][0], line.from_ms, line.to_ms, None)
+        whole = set(self.edits.texts).issuperset(without.texts)
+        return without if whole and entry.text == words_of(line.heard) else None
 
     def _gone(self, line: Line, entry: Entry) -> bool:
         sha, name = self.sheet.clips[line.clip]

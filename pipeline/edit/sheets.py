@@ -18,6 +18,7 @@ from pipeline.wording import plain
 _UNSURE = 0.4  # confidence; below it lie six of ten misheard words of recorded speech, and one in eight of the others
 MARK = "(?)"
 _LONGEST_LINE = 40  # words; who never ends a sentence gets a line break
+_BESIDE_MS = 250  # two engines hear a word at most so far from each other
 _SLIVER_MS = 100  # what is left of a stretch and shorter than this was nobody's wish
 _ENDS = re.compile(r"[.!?…。！？؟।][\"'”’»)\]」』]*$")
 _ABBREVIATED = frozenset(["mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "no.", "e.g.", "i.e.", "z.b.", "ca."])
@@ -129,9 +130,13 @@ def _replaced(
 
 def _at_an_edge(word: Word, text: Text) -> bool:
     """Whether a word is the first or the last of a text, heard a little earlier or later."""
-    first, last = text.words[0], text.words[-1]
-    before, behind = word.start_ms < text.start_ms < word.end_ms, word.start_ms < text.end_ms < word.end_ms
-    return (before and plain(word.text) == plain(first.text)) or (behind and plain(word.text) == plain(last.text))
+    ends = ((text.start_ms, text.words[0]), (text.end_ms, text.words[-1]))
+    return any(
+        word.start_ms < at < word.end_ms
+        and abs(word.start_ms - other.start_ms) <= _BESIDE_MS
+        and plain(word.text) == plain(other.text)
+        for at, other in ends
+    )
 
 
 def _middle(word: Word) -> float:
