@@ -154,9 +154,10 @@ def lying(shelf: Shelf) -> Made | None:
     """The take that was finished the last time, whatever it was made from; None where it cannot be read."""
     try:
         report = json.loads(shelf.path(_REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        videos = {name: shelf.path(f"{name}.mp4") for name in report["variants"]}
+    except (OSError, ValueError, LookupError, TypeError):  # it may hold anything
         return None
-    return Made("kept", shelf.folder, {name: shelf.path(f"{name}.mp4") for name in report["variants"]}, report)
+    return Made("kept", shelf.folder, videos, report) if videos else None
 
 
 def up_to_date(shelf: Shelf) -> bool:

@@ -118,16 +118,13 @@ class Engine:
     def _connected(self) -> Any:
         """A client of a scheduler that has fit workers; BatchError where it takes too long, or one is not fit."""
         distributed = _library()
-        until, again = time.monotonic() + self._patience, self._patience == _NEXT_WAIT
+        until = time.monotonic() + self._patience
         while True:
             client: Any = None
             try:
                 _greet(distributed, self._address)
                 client = distributed.Client(self._address, timeout=_A_TRY, set_as_default=False)
-                if again and not client.nthreads():
-                    self._say("The scheduler is there again. Candid waits for its workers to be started again, too.")
-                    again = False
-                client.wait_for_workers(1, timeout=max(1.0, until - time.monotonic()))
+                self._wait_for_workers(client, until)
                 self._ask(client)
                 return client
             except (OSError, TimeoutError, ValueError) as fault:
@@ -138,6 +135,15 @@ class Engine:
             except BaseException:
                 _closed(client)
                 raise
+
+    def _wait_for_workers(self, client: Any, until: float) -> None:
+        """TimeoutError where there is none by then."""
+        if self._patience == _NEXT_WAIT:
+            with contextlib.suppress(TimeoutError):
+                client.wait_for_workers(1, timeout=_A_TRY)
+            if not client.nthreads():
+                self._say("The scheduler is there again. Candid waits for its workers to be started again, too.")
+        client.wait_for_workers(1, timeout=max(1.0, until - time.monotonic()))
 
     def _silent(self, scheduler: bool) -> BatchError:
         if scheduler:
