@@ -73,7 +73,7 @@ def check(named: Path | None, take: str, learn: bool, recipe: str, as_json: bool
     space = talk.workspace(named)
     shelf = _shelf(space, take)
     if as_json:
-        _, told = _read(space, shelf, take)
+        told = _pending(shelf, _read(space, shelf, take)[1])
         changes, problems = [asdict(each) for each in told.changes], [asdict(each) for each in told.problems]
         talk.say_json({"take": take, "changes": changes, "problems": problems, "up_to_date": _up_to_date(shelf, told)})
         sys.exit(1 if told.problems else 0)
@@ -102,8 +102,7 @@ def export(named: Path | None, take: str, file: Path) -> None:
     cutlist.write(plan, take, file)
     pieces, captions = counted(len(plan.kept), "piece"), counted(len(plan.variants[0].cues), "caption")
     click.echo(f"{file}: {pieces}, {captions} as markers")
-    _, told = _read(space, shelf, take)
-    if told.changes:
+    if _pending(shelf, _read(space, shelf, take)[1]).changes:
         click.echo(f"What changed in edit.md is not in it yet. Make the take again first: {_again(take)}", err=True)
 
 
@@ -137,12 +136,18 @@ def _known(shelf: Shelf, take: str) -> Kept:
 
 def _read(space: Workspace, shelf: Shelf, take: str) -> tuple[Kept, Reading]:
     """What is known of the words of a take, and what edit.md asks for beyond, of its clips as they are now."""
-    from pipeline import corrections, find_out, report
+    from pipeline import corrections, find_out
 
     known = _known(shelf, take)
     were = [sha256 for sha256, _ in known.sheet.clips]
-    asked = corrections.asked(shelf, known, find_out.as_they_are(space.clips_of(take), were, shelf))
-    return known, report.pending(shelf, asked)
+    return known, corrections.asked(shelf, known, find_out.as_they_are(space.clips_of(take), were, shelf))
+
+
+def _pending(shelf: Shelf, asked: Reading) -> Reading:
+    """What no video shows yet."""
+    from pipeline import report
+
+    return report.pending(shelf, asked)
 
 
 def _up_to_date(shelf: Shelf, told: Reading) -> bool:
@@ -187,7 +192,8 @@ def _open(path: Path) -> None:
 
 def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str) -> int:
     """Says what edit.md would change; 1 where something in it is not clear."""
-    known, told = _read(space, shelf, take)
+    known, asked = _read(space, shelf, take)
+    told = _pending(shelf, asked)
     if known.sheet.draft:
         click.echo("The words are a draft by the embedded engine.")
     for change in told.changes:
@@ -195,7 +201,7 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
     for problem in told.problems:
         click.echo(click.style(f"line {problem.line}: ", fg="yellow") + talk.plain(problem.says), err=True)
     if learn:
-        _learn(space, take, recipe, known, told)
+        _learn(space, take, recipe, known, asked)
     if told.changes:
         click.echo(f"Next: {_again(take)}")
     elif not _up_to_date(shelf, told):
@@ -207,12 +213,12 @@ def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str
     return 1 if told.problems else 0
 
 
-def _learn(space: Workspace, take: str, recipe: str, known: Kept, told: Reading) -> None:
+def _learn(space: Workspace, take: str, recipe: str, known: Kept, asked: Reading) -> None:
     """Puts corrected names into the recipe, those that the person says yes to."""
     from pipeline import edit, orders, recipes, takes, transcribers
     from pipeline.wording import plain
 
-    names = edit.learned(told.changes, known.sheet.lines, transcribers.common_words().__contains__)
+    names = edit.learned(asked.changes, known.sheet.lines, transcribers.common_words().__contains__)
     if not names:
         click.echo("No new names to learn.")
         return

@@ -567,7 +567,7 @@ def test_check_says_that_no_video_shows_it_yet(space):
 
 
 def test_where_a_line_is_unclear_check_says_that_all_the_rest_is_in_the_video(space):
-    _change(space, "here.", "there.\nAnd something nobody said")
+    _change(space, "Cooper Nettys here.", "Kubernetes here.\nAnd something nobody said")
     folder = space / "output" / "server"
     for unclear, says in (("", 2), (fingerprint((folder / "edit.md").read_text(encoding="utf-8")), 0)):
         (folder / "report.json").write_text(json.dumps({"edit": "without it", "unclear": unclear}))
@@ -575,6 +575,10 @@ def test_where_a_line_is_unclear_check_says_that_all_the_rest_is_in_the_video(sp
         assert (len(told["changes"]), told["up_to_date"], len(told["problems"])) == (says // 2, not says, 1)
     said = _candid(space, "words", "check", "server").output
     assert "Nobody says" in said and said.endswith("All the rest is in the video.\n")
+    (space / "recipes").mkdir()
+    (space / "recipes" / "boom.toml").write_text('topic = "Boom"\n')
+    said = _candid(space, "words", "check", "server", "--learn", "-r", "boom", say="y\n").output
+    assert "Should boom know 'Kubernetes'?" in said, "what is in the video already is learned, too"
 
 
 def test_check_says_that_a_clip_is_another_one_now(space):
