@@ -11,9 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline import brand, media, people, recipes, takes
 from pipeline.cascade import Layer, merged
+from pipeline.errors import ClipError
 from pipeline.make import Order
 from pipeline.model import Brand, Person, Recipe
 from pipeline.shelf import Shelf
+from pipeline.wording import printable
 from pipeline.workspace import Workspace
 
 AUTO = "auto"  # the best transcriber that can work here
@@ -93,8 +95,10 @@ def order(space: Workspace, named: tuple[str, ...], wanted: Wanted) -> tuple[Ord
         for name, found in zip(named, handed_in, strict=True)
         for path in (found.clips if found else space.clips(name))
     )
-    for clip in clips:
-        media.signature(clip)  # before a folder is made for it
+    for number, clip in enumerate(clips):  # before a folder is made for it
+        media.signature(clip)
+        if clip.resolve() in map(Path.resolve, clips[:number]):
+            raise ClipError(f"{printable(clip)} is named twice.", "Name each clip once.")
     name = space.take(clips, take.id if take else "")
     shelf = Shelf(space.output / name)
     if take is None:

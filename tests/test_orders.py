@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import orders
+from pipeline.errors import ClipError
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf
 from pipeline.workspace import Workspace, product_assets
@@ -64,6 +65,12 @@ def test_a_take_with_a_mark_has_a_name_too(space, names):
     second = _of(space, *names)
     assert second.take.startswith("talk-") and space.clips_of(second.take) == second.clips
     assert orders.order(space, (second.take,), Wanted())[0] == second
+
+
+def test_one_clip_twice_is_refused_before_a_folder_is_made(space):
+    with pytest.raises(ClipError, match=r"talk\.mp4 is named twice"):
+        _of(space, "talk.mp4", "other/../talk.mp4")
+    assert not space.output.exists()
 
 
 def test_what_another_version_noted_is_passed_over(space):
