@@ -55,7 +55,7 @@ def test_a_folder_that_goes_while_it_is_waited_for_is_made_anew(tmp_path):
         thread = threading.Thread(target=other)
         thread.start()
         assert waits.wait(10)
-        shutil.rmtree(tmp_path / "take")
+        shelf.folder.rename(tmp_path / "gone")  # at once, as `remove` does
     thread.join(20)
     assert done.is_set() and shelf.folder.exists()
 
