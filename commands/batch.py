@@ -83,7 +83,7 @@ def batch(
         orders.settle(space, wanted)  # what is wrong there is said once, not for every clip
     asked = batches.Job(space.root, (), wanted, retry=retry_failed, debug=bool(os.environ.get("CANDID_DEBUG")))
     jobs, total = _jobs(space, source, asked, watch)
-    sum_of = _Sum()
+    sum_of = _Sum(once=watch)
     if total == 0:
         click.echo(_why_nothing(space, source), err=as_json)
         sum_of.say(as_json)
@@ -204,14 +204,19 @@ def _made(told: Told) -> str:
 
 
 class _Sum:
-    """What the takes came to, all in all: each counts by what is known of it last, and as made where it was made."""
+    """What the takes came to, all in all.
 
-    def __init__(self) -> None:
+    `once`: a clip that comes again counts by what is known of it last, and as made where it was made. Else all count,
+    as wrong rows of one manifest do.
+    """
+
+    def __init__(self, *, once: bool) -> None:
         self.counts: Counter[str] = Counter()  # by their status
-        self._last: dict[str, tuple[str, bool]] = {}  # by clip: the status, and whether it is passed over from now on
+        self._once = once
+        self._last: dict[str, tuple[str, bool]] = {}  # the status, and whether it is passed over from now on
 
     def add(self, told: Told) -> None:
-        clip, status = told["clip"], told["status"]
+        clip, status = told["clip"] if self._once else str(len(self._last)), told["status"]
         before, _ = self._last.get(clip, ("", False))
         if before:
             self.counts[before] -= 1

@@ -85,7 +85,7 @@ def look(job: Job) -> Seen:
         causes = _causes(asked)
         if lying := report.kept(shelf, causes):
             return Seen(asked.take, lying.promised(asked.clips, asked.take))
-        if sealed := _sealed(asked, shelf):
+        if sealed := _sealed(Workspace(job.root), asked.take):
             return Seen(asked.take, sealed.promised(asked.clips, asked.take) | {"sealed": True})
         before = shelf.noted(_FAILED)
         again = job.retry or job.debug
@@ -97,13 +97,12 @@ def look(job: Job) -> Seen:
         return Seen("", failed(job, fault))
 
 
-def _sealed(asked: Order, shelf: Shelf) -> Made | None:
+def _sealed(space: Workspace, take: str) -> Made | None:
     """What lies there of a take that is approved or published: it stays, whatever changed.
 
     The approval is of exactly that file.
     """
-    space = Workspace(shelf.folder.parent.parent)
-    return None if circle.state_of(space, asked.take) in _WAITING else report.lying(shelf)
+    return None if circle.state_of(space, take) in _WAITING else report.lying(Shelf(space.output / take))
 
 
 def work(job: Job) -> Told:

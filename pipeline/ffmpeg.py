@@ -27,7 +27,6 @@ PROTOCOLS = "file"
 MAX_PIXELS = 40_000_000  # a frame larger than this (8K has 33 million) is not a clip from a phone
 
 _MEMORY = 4 << 30  # bytes of address space; 768 MiB was enough for 1080p, 4K HEVC wants more
-_LACKS = ("Cannot allocate memory", "Resource temporarily unavailable")  # memory, and what a thread needs
 _LINES_KEPT = 400
 _FONTCONFIG = Path(__file__).with_name("fonts.conf")
 
@@ -204,7 +203,7 @@ def _explained(code: int, said: str, timed_out: bool, seconds: float) -> Excepti
             f"This took longer than {seconds:.0f} seconds and was stopped.",
             "If the clip is sound and the machine merely slow, run the same command again: finished parts are kept.",
         )
-    if any(lack in said for lack in _LACKS) or code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT):
+    if "Cannot allocate memory" in said or code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT):
         return LimitError(
             "ffmpeg ran out of memory or was killed.",
             "Close other programs, or record at a lower resolution, and run the same command again.",

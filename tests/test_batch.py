@@ -496,6 +496,12 @@ def test_one_clip_by_two_paths_is_one_clip(tmp_path):
     assert "It names the same clip as row 2." in second["error"]["what"]
 
 
+def test_each_wrong_row_of_a_manifest_counts(tmp_path, candid):
+    (tmp_path / "list.csv").write_text("clip,recipe\n,yard\n,yard\nnone.mp4,\n")
+    said = candid("batch", tmp_path / "list.csv", "-j", "1")
+    assert said.status == 1 and "0 made, 0 lay ready, 3 failed." in said.out
+
+
 def test_a_manifest_may_come_out_of_a_pipe(tmp_path, candid):
     os.mkfifo(tmp_path / "list.csv")
     writer = threading.Thread(target=(tmp_path / "list.csv").write_text, args=("clip\nnone.mp4\n",))
@@ -786,7 +792,7 @@ def test_what_ffmpeg_said_is_in_a_traceback():
     ],
 )
 def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, capsys):
-    total = _Sum()
+    total = _Sum(once=False)
     for number, each in enumerate(remembered):
         total.add({"clip": f"{number}.mp4", "status": "failed", "remembered": each})
     total.say(as_json=False)
@@ -794,7 +800,7 @@ def test_only_what_is_remembered_is_said_to_be_passed_over(remembered, says, cap
 
 
 def test_each_take_counts_once_by_what_is_known_of_it_last(capsys):
-    total = _Sum()
+    total = _Sum(once=True)
     for clip, status, remembered in [
         ("a", "failed", True), ("b", "failed", True), ("a", "made", False), ("b", "failed", True), ("a", "kept", False),
     ]:  # fmt: skip
