@@ -73,8 +73,8 @@ def _starts(pieces: Sequence[Piece], lines: Sequence[Line], fps: Fraction, openi
     found: list[_Start] = []
     spoken_until: dict[int, int] = {}
     for number, line in enumerate(lines):
-        pause = line.start_ms - spoken_until.get(line.clip, -_FAR_MS)
-        spoken_until[line.clip] = line.end_ms
+        pause = line.from_ms - spoken_until.get(line.clip, -_FAR_MS)
+        spoken_until[line.clip] = line.to_ms
         title = _title(line.text)
         if title and number in at:
             found.append(_Start(float((opening + at[number]) / fps), pause, title))

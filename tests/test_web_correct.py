@@ -22,8 +22,9 @@ pytest.importorskip("fastapi", reason="for the page: pip install 'candid[web]'")
 
 from pipeline import corrections, edit
 from pipeline.edit import Edits, Wish
-from pipeline.model import Plan
+from pipeline.model import Plan, Word
 from pipeline.shelf import Shelf
+from pipeline.web import correct
 from pipeline.wording import laid, likeness
 from tests import recorded
 from tests.browser import a_browser, barriers, signed_in  # noqa: F401 - a fixture
@@ -150,6 +151,16 @@ def test_the_form_is_obeyed_in_edit_md(server, take):
     assert again.pop("version") != fields.pop("version")
     fields[f"text-{first}"] = "You asked for the most creative way to destroy the server."
     assert again == fields | {"description": "First line\n\nLast line: over"}
+
+
+def test_the_player_leaves_out_what_a_sentence_stands_for():
+    """Words that were taken out of it are still said."""
+    line = edit.Line(0, (Word("piano", 1500, 1900),), "We drop the piano", lead_ms=500, tail_ms=900, pause_ms=2000)
+    sheet = edit.Sheet("t", "", "", False, (("a" * 64, "a.mp4"),), (line,))
+    opened = corrections.Opened(corrections.Kept(sheet, Edits()), None, edit.Reading(Edits()))
+    draft = correct.Draft("", "", "", (Wish(True, "piano"),))
+    (row,) = correct._rows(opened, draft, correct.Answer({}, {}))
+    assert (row.at, row.start, row.end) == ("0:01.5", 1.0, 2.8)
 
 
 @pytest.mark.parametrize("before", ["", "Coffee"])

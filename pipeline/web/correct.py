@@ -297,8 +297,8 @@ def _rows(opened: Opened, draft: Draft, answer: Answer) -> list[Row]:
                 key=key,
                 clip=line.clip,
                 at=edit.clock(line.start_ms),
-                start=line.start_ms / 1000,
-                end=line.end_ms / 1000,
+                start=line.from_ms / 1000,
+                end=line.to_ms / 1000,
                 wish=wish,
                 planned=Wish(line.ticked, line.text, line.pause_kept),
                 words=_words(line, wish),
@@ -315,14 +315,14 @@ def _rows(opened: Opened, draft: Draft, answer: Answer) -> list[Row]:
 def _words(line: Line, wish: Wish) -> tuple[Said, ...]:
     if wish.text == line.text:
         return tuple(Said(w.text, w.start_ms / 1000, w.end_ms / 1000, edit.doubtful(w)) for w in line.words)
-    fresh = laid(wish.text.split(), line.start_ms, line.end_ms)
+    fresh = laid(wish.text.split(), line.from_ms, line.to_ms)
     return tuple(Said(word.text, word.start_ms / 1000, word.end_ms / 1000) for word in fresh)
 
 
 def _gaps(opened: Opened, plan: Plan | None) -> Iterator[Gap]:
     """Pieces that are cut and that neither a sentence nor a pause of the sheet speaks of."""
     lines = opened.kept.sheet.lines
-    spoken = [(line.clip, line.start_ms, line.end_ms + line.pause_ms) for line in lines]
+    spoken = [(line.clip, line.from_ms, line.to_ms + line.pause_ms) for line in lines]
     for piece in plan.pieces if plan else ():
         start, end = (round(frame * 1000 / plan.fps) for frame in (piece.start, piece.end)) if plan else (0, 0)
         middle = (start + end) / 2
