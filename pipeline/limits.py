@@ -31,14 +31,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
-def processes(count: int = 1) -> Iterator[Executor]:
-    """A pool of limited processes.
+def processes(count: int = 1, memory: int | None = _MEMORY) -> Iterator[Executor]:
+    """A pool of limited processes, with `memory` bytes of address space each (None: all that there is).
 
     They start at once, while their user is still getting ready, and die with their parent. Use it in the thread that
     opens it, or in others that end before: on Linux the processes die with the thread that starts them.
     """
     spawn = _spawning()
-    pool = _Pool(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(),))
+    pool = _Pool(count, mp_context=spawn, initializer=_confine, initargs=(os.getpid(), memory))
     try:
         _start(pool, count)
         yield pool
@@ -186,13 +186,14 @@ def kill(pool: Executor) -> None:
         process.kill()
 
 
-def _confine(parent: int) -> None:
+def _confine(parent: int, memory: int | None) -> None:
     """Sets the limits in a new process; what a system lacks is left out."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, ValueError, OSError):

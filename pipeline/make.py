@@ -61,6 +61,7 @@ class Order:
 def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False) -> Made:
     """Clips in, finished videos out. Raises CandidError; whatever was finished by then is kept for the next run."""
     with shelf.mine(lambda: tell("waiting for another run on this take", 0)):
+        transcribers.fetch_if_needed(order.transcriber, tell)
         choice = transcribers.choose(order.transcriber, order.recipe.language)
         causes = report.causes(order, choice)
         if force:
@@ -68,12 +69,13 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
         elif lying := report.kept(shelf, causes):
             return lying
         clock = Clock()
-        with limits.processes() as reader:
-            desk = Desk(shelf, reader, choice, order.recipe, tell, clock)
+        with limits.processes() as reader, transcribers.Ear(choice.engine) as ear:
+            desk = Desk(shelf, reader, choice, ear, order.recipe, tell, clock)
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
             with find_out.unless_changed(found):
                 with clock("plan"):
                     obeyed = corrections.obeyed(found, shelf, tell)
+                    ear.close()  # its memory is needed for the pictures
                     found = list(obeyed.found)
                     decided, sheet = _decide(order, obeyed, shelf)
                 with clock("graphics"):
@@ -92,11 +94,13 @@ def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
 
     what would be cut and captioned, and why. Leaves what it found out on the shelf, and renders nothing.
     """
-    with shelf.mine(lambda: tell("waiting for another run on this take", 0)), limits.processes() as reader:
+    with shelf.mine(lambda: tell("waiting for another run on this take", 0)):
+        transcribers.fetch_if_needed(order.transcriber, tell)
         choice = transcribers.choose(order.transcriber, order.recipe.language)
-        desk = Desk(shelf, reader, choice, order.recipe, tell, Clock())
-        found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
-        return _decide(order, corrections.obeyed(found, shelf, tell), shelf)[0]
+        with limits.processes() as reader, transcribers.Ear(choice.engine) as ear:
+            desk = Desk(shelf, reader, choice, ear, order.recipe, tell, Clock())
+            found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
+            return _decide(order, corrections.obeyed(found, shelf, tell), shelf)[0]
 
 
 def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:

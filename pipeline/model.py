@@ -253,23 +253,29 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A sound that may be a filler: `text` is what it sounds like, `reason` why it is shown to the speaker."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said. A draft is good enough to cut by, not to publish unread."""
+    """What was said. `offers` are sounds that may be fillers; `notes` are sentences for the user."""
 
     words: tuple[Word, ...] = ()
     engine: str = "none"
     model: str = ""
     language: str = ""
     draft: bool = False
+    offers: tuple[Offer, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What a transcriber may know beforehand."""
-
-    language: str | None = None
-    vocabulary: tuple[str, ...] = ()
-    speech: tuple[Span, ...] = ()  # where the speech detector heard somebody
+LEVEL_MS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +287,16 @@ class Activity:
     motion: tuple[Span, ...] = ()
     speech_dbfs: float = -120.0
     floor_dbfs: float = -120.0
+    levels: tuple[int, ...] = field(default=(), repr=False)  # dBFS (RMS) of every 10 ms (LEVEL_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a transcriber may know beforehand."""
+
+    language: str | None = None
+    vocabulary: tuple[str, ...] = ()
+    activity: Activity = Activity()  # where somebody speaks, and how loud it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
 
-from pipeline.model import Activity, Piece, Span, TrimRules, Word
+from pipeline.model import LEVEL_MS, Activity, Piece, Span, TrimRules, Word
 
 _FILLERS = frozenset(["umm", "uhm", "uh", "uhh", "erm", "hm", "hmm", "äh", "ähm", "öh", "öhm", "euh", "eh", "ehm"])
 _FILLERS_IN_ENGLISH = frozenset(["um", "er"])  # "um" is a word in German and Portuguese, "er" in German
@@ -23,6 +23,8 @@ _STANDS_ALONE_MS = 150  # a filler with less silence on a side belongs to its ne
 _LONG_FILLER_MS = 1500  # nobody says "um" for longer: there are pauses around it
 _CRUMB_MS = 250
 _BREATH_MS = 300  # around a sentence that was cut by hand
+_QUIETER_MS = 150  # a cut for a filler or by hand moves so far at most, to where it is quietest
+_CLIPPED_MS = 40  # of a kept word, at most, may be lost by that (STANDARDS, "Words and their times")
 _STARTS = ("a false start", "begun twice")
 _LONGEST_START = 6  # words that are said again at once
 _SHORT_WORD = 4  # letters; a longer word that is said twice is mostly meant
@@ -35,6 +37,7 @@ _SAID_FOR_WEIGHT = (
 )
 _MEANT_TWICE = frozenset(_SAID_FOR_WEIGHT.split())
 _QUOTED_WORDS = 5
+_HALF_MS = Fraction(1, 2)  # times are rounded: one that stands on the border between two frames belongs there
 _FAR = 10**9
 
 Run = tuple[int, int]  # frames start..end of the clip's grid, end exclusive
@@ -104,9 +107,9 @@ def pieces(
     decided by hand stands above all rules; where it cuts everything, nothing is kept. `heard` are the words before they
     were corrected, None for these: fillers are looked for there, so that a correction cuts and brings back nothing.
     """
-    grid = _Grid(fps, frames)
+    grid = _Grid(fps, frames, activity.levels)
     slips = [] if rules.keep_everything else _slips(words if heard is None else heard, rules, language, grid, by_hand)
-    holes = _cut_by_hand(words, by_hand.cut)
+    holes = _cut_by_hand(words, by_hand.cut, grid)
     gone = Stretches.of_spans(hole.span for hole in holes)
     spoken = [word for word in words if not gone.hold(_middle(word))]
     events = _events(spoken, activity, rules, slips, holes, by_hand.kept, grid)
@@ -137,19 +140,36 @@ class _Grid:
 
     fps: Fraction
     frames: int
+    levels: Sequence[int] = ()  # dBFS of every 10 ms
+
+    def quietest(self, at_ms: int, low_ms: int, high_ms: int) -> int:
+        """The frame border, as a time in ms, at which it is quietest: at most 150 ms from `at_ms`, within low..high.
+
+        The level at a border is that of the 10 ms around it. Of equal ones the nearest; without levels `at_ms`.
+        """
+        low, high = max(low_ms, at_ms - _QUIETER_MS, 0), min(high_ms, at_ms + _QUIETER_MS)
+        first, last = math.ceil(low * self.fps / 1000), math.floor(high * self.fps / 1000)
+        borders = [round(self.ms(frame)) for frame in range(first, last + 1)]
+        known = [border for border in borders if border // LEVEL_MS < len(self.levels)]
+        return min(known, key=lambda border: (self._level(border), abs(border - at_ms)), default=at_ms)
+
+    def _level(self, at_ms: int) -> int:
+        """Of the 10 ms around a time: that of the louder of the two steps that they touch."""
+        return max(self.levels[max(0, at_ms - LEVEL_MS // 2) // LEVEL_MS], self.levels[at_ms // LEVEL_MS])
 
     def nearest(self, ms: int) -> int:
         return min(max(0, round(ms * self.fps / 1000)), self.frames)
 
     def around(self, start_ms: int, end_ms: int) -> Run:
         """All frames that a stretch touches, at least one where it lies in the clip; empty where it does not."""
-        start = math.floor(start_ms * self.fps / 1000)
-        end = max(start + 1, math.ceil(end_ms * self.fps / 1000))
+        start = math.floor((start_ms + _HALF_MS) * self.fps / 1000)
+        end = max(start + 1, math.ceil((end_ms - _HALF_MS) * self.fps / 1000))
         return min(max(0, start), self.frames), min(max(0, end), self.frames)
 
     def inside(self, start_ms: int, end_ms: int) -> Run:
         """The frames that lie in a stretch as a whole."""
-        start, end = math.ceil(start_ms * self.fps / 1000), math.floor(end_ms * self.fps / 1000)
+        start = math.ceil((start_ms - _HALF_MS) * self.fps / 1000)
+        end = math.floor((end_ms + _HALF_MS) * self.fps / 1000)
         return min(max(0, start), self.frames), min(max(0, end), self.frames)
 
     def count(self, ms: int) -> int:
@@ -363,7 +383,8 @@ def _slip(
     """The slip between the end of the word before and the start of the one that follows, if enough can be cut out."""
     first, last = words[0].start_ms, words[-1].end_ms
     air = max(_FILLER_AIR_MS, math.ceil((rules.min_cut_ms - last + first) / 2 + grid.ms(1)))
-    start, end = max(first - air, before), min(last + air, following)
+    start = grid.quietest(max(first - air, before), before - _CLIPPED_MS, first)
+    end = grid.quietest(min(last + air, following), last, following + _CLIPPED_MS)
     inside = grid.inside(start, end)
     if inside[0] < inside[1] and inside[1] - inside[0] >= grid.count(rules.min_cut_ms):
         yield Slip(words, start, end, told)
@@ -433,8 +454,8 @@ class _Hole:
     end_ms: int
 
 
-def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span]) -> list[_Hole]:
-    """Each stretch reaches halfway to the words beside it. So much of a stretch as is another's word stays."""
+def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span], grid: _Grid) -> list[_Hole]:
+    """Each stretch reaches halfway to the words beside it, or to a quieter place near there. So much of a stretch as is another's word stays."""
     holes = []
     ordered = sorted(words, key=_middle)
     middles = [_middle(word) for word in ordered]
@@ -447,6 +468,8 @@ def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span]) -> list[_Hole]:
             continue  # another's word lies over all of it
         start = max((before + span.start_ms) // 2, span.start_ms - _BREATH_MS)
         end = min((after + span.end_ms) // 2, span.end_ms + _BREATH_MS)
+        start = grid.quietest(start, before - _CLIPPED_MS, span.start_ms)
+        end = grid.quietest(end, span.end_ms, after + _CLIPPED_MS)
         if end > start:
             holes.append(_Hole(span, start, end))
     return holes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline import media
 from pipeline.listen import action, loudness, speech
-from pipeline.model import Activity, Clip, Sound
+from pipeline.model import LEVEL_MS, Activity, Clip, Sound
 
 
 def hear(clip: Clip, sound: Sound | None) -> Activity:
@@ -14,6 +14,7 @@ def hear(clip: Clip, sound: Sound | None) -> Activity:
     """
     spoken = speech.speech(sound) if sound is not None else ()
     levels = loudness.levels(sound) if sound is not None else loudness.NO_LEVELS
+    fine = loudness.levels(sound, LEVEL_MS) if sound is not None else loudness.NO_LEVELS
     heard = loudness.loudness(levels, spoken)
     near_speech = loudness.inside(len(levels), spoken, action.NEAR_SPEECH_MS)
     looked_at = action.worth_a_look(spoken, clip.duration_ms)
@@ -24,4 +25,5 @@ def hear(clip: Clip, sound: Sound | None) -> Activity:
         motion=action.motion(pictures, spoken),
         speech_dbfs=heard.speech_dbfs,
         floor_dbfs=heard.floor_dbfs,
+        levels=tuple(fine.round().astype(int).tolist()),
     )

@@ -34,12 +34,12 @@ class Heard:
     floor_dbfs: float
 
 
-def levels(sound: Sound) -> NDArray[np.float32]:
-    """The level of every 20 ms in dBFS (RMS), shape (steps,).
+def levels(sound: Sound, step_ms: int = STEP_MS) -> NDArray[np.float32]:
+    """The level of every step in dBFS (RMS), shape (steps,).
 
-    What is below 50 Hz, such as wind and a constant offset, hardly counts.
+    In steps of 20 ms, what is below 50 Hz, such as wind and a constant offset, hardly counts.
     """
-    step = sound.rate * STEP_MS // 1000
+    step = sound.rate * step_ms // 1000
     found = [NO_LEVELS]
     for start in range(0, sound.samples, step * _BLOCK):
         count = min(_BLOCK, -(-(sound.samples - start) // step))

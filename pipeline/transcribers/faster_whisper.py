@@ -1,63 +1,103 @@
-"""faster-whisper: whisper's models by CTranslate2, several times faster on a CPU (extra `fast`)."""
+"""faster-whisper: Whisper's models by CTranslate2, in 8 bit on the CPU. The engine that comes with Candid."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pipeline import media
+from pipeline import weights
 from pipeline.errors import TranscriberError
-from pipeline.model import Hints, Sound, Transcript, Word
-from pipeline.transcribers import guards, models
-from pipeline.transcribers.language import code
+from pipeline.model import Word
+from pipeline.transcribers.listening import Phrase
+
+if TYPE_CHECKING:
+    from pipeline.transcribers.listening import Samples
+
+# By how much a model times words too early, at both ends, in ms: measured 2026-11 against words with known borders.
+# Larger models could not be had where this was measured; they are taken to be like base.
+_LEAD_MS = {"base": 60, "tiny.en": -100}
 
 
+@dataclass(frozen=True, slots=True)
 class Engine:
-    """Runs on the CPU in 8 bit, with the model that is named or the best one that is here."""
+    """The engine with one of its models."""
 
-    name = "faster-whisper"
-    languages: frozenset[str] = frozenset()
+    model: str = "base"
+    name: str = "faster-whisper"
 
-    def __init__(self, model: str | None = None) -> None:
-        self.model = model or models.best(self.name) or "small"
+    @property
+    def weights(self) -> str:
+        return f"{self.name}:{self.model}"
 
     def lacks(self) -> str:
         if importlib.util.find_spec("faster_whisper") is None:
-            return "faster-whisper is not installed\npip install 'candid[fast]'"
-        if not models.path(self.name, self.model).is_file():
-            return (
-                f"faster-whisper's model {self.model} is not here\ncandid models download faster-whisper:{self.model}"
-            )
+            return "faster-whisper is not installed\npip install --force-reinstall faster-whisper"
+        if not weights.here(self.weights):
+            return f"its model {self.model} is not here\ncandid models download {self.weights}"
         return ""
 
-    def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
-        """Words by faster-whisper, without what it invents over silence and in loops."""
-        import ctranslate2
-        from faster_whisper import WhisperModel
+    def listener(self) -> Listener:
+        return Listener(_loaded(self), _LEAD_MS.get(self.model, _LEAD_MS["base"]))
 
-        end_ms = sound.samples * 1000 // sound.rate
-        words: list[Word] = []
-        try:
-            ctranslate2.set_random_seed(0)  # as whisper.py does; it holds for models that are loaded from now on
-            model = WhisperModel(str(models.path(self.name, self.model).parent), device="cpu", compute_type="int8")
-            segments, info = model.transcribe(
-                media.samples(sound, 0, sound.samples)[:, 0],
-                language=code(hints.language),
-                initial_prompt=", ".join(hints.vocabulary) or None,
-                word_timestamps=True,
-                condition_on_previous_text=False,
-                hallucination_silence_threshold=2.0,
-            )
-            for segment in segments:
-                words += [
-                    Word(word.word, round(word.start * 1000), round(word.end * 1000), word.probability)
-                    for word in segment.words or []
-                ]
-                progress(min(1.0, segment.end * 1000 / end_ms))
-        except (RuntimeError, ValueError, OSError) as fault:
-            raise TranscriberError(
-                f"faster-whisper failed with its model {self.model} ({fault}).",
-                f"Get the model again: candid models download faster-whisper:{self.model}",
-            ) from fault
-        kept = guards.without_loops(guards.over_speech(guards.in_order(words, end_ms), hints.speech))
-        return Transcript(kept, self.name, self.model, info.language)
+
+def _loaded(engine: Engine) -> Any:
+    from faster_whisper import WhisperModel
+
+    class EncodesOnce(WhisperModel):  # type: ignore[misc]
+        """Naming the language of a window and writing it down need the same encoding, which is most of the work."""
+
+        last: tuple[bytes, Any] = (b"", None)
+
+        def encode(self, features: Any) -> Any:
+            if features.tobytes() != self.last[0]:
+                self.last = features.tobytes(), super().encode(features)
+            return self.last[1]
+
+    try:
+        return EncodesOnce(str(weights.path(engine.weights)), device="cpu", compute_type="int8")
+    except (RuntimeError, ValueError, OSError) as fault:
+        raise TranscriberError(
+            f"{engine.name} could not load its model {engine.model}.",
+            f"Get it again: candid models check, then candid models download {engine.weights}",
+        ) from fault
+
+
+class Listener:
+    """A loaded model that hears one window at a time."""
+
+    def __init__(self, model: Any, lead_ms: int) -> None:
+        self.model, self.lead_ms = model, lead_ms
+
+    def languages(self, samples: Samples) -> Mapping[str, float]:
+        if not self.model.model.is_multilingual:
+            return {}
+        content = self.model.feature_extractor(samples)[..., :-1]  # as it is encoded to be written down
+        return dict(self.model.detect_language(features=content)[2])
+
+    def phrases(
+        self, samples: Samples, language: str, vocabulary: Sequence[str] = (), prompt: str = "", *, careful: bool = False
+    ) -> list[Phrase]:
+        segments, _ = self.model.transcribe(
+            samples,
+            language=language,
+            beam_size=5 if careful else 1,
+            no_repeat_ngram_size=4 if careful else 0,
+            temperature=0.0,  # else it draws lots, and a take that is made again would say something else
+            hotwords=", ".join(vocabulary) or None,
+            initial_prompt=prompt or None,
+            word_timestamps=True,
+            condition_on_previous_text=False,  # a loop in one window does not spread to the next
+            no_speech_threshold=None,  # that is decided in guards.py, for all engines alike
+            log_prob_threshold=None,
+        )
+        return [_phrase(segment) for segment in segments]
+
+
+def _phrase(segment: Any) -> Phrase:
+    words = (
+        Word(word.word, round(word.start * 1000), round(word.end * 1000), float(word.probability))
+        for word in segment.words or ()
+    )
+    return Phrase(tuple(words), float(segment.no_speech_prob))

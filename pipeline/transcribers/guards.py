@@ -1,25 +1,45 @@
-"""PURE: what whisper models invent is taken out: text over silence, and phrases that go round in circles."""
+"""PURE: what Whisper models invent is taken out, and words are brought into order.
+
+Nothing is decoded where nobody speaks (stretches.py), which is what guards best: over silence, tones and noise a model
+says "I'm sorry" or "You" with a probability of .8. This is the second belt; its thresholds are OpenAI's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from pipeline.model import Span, Word
+from pipeline.model import Word, joined, spaceless
+from pipeline.transcribers.listening import Phrase
 
-_NEAR_SPEECH_MS = 500  # word times are rough; further than this from all speech, nobody said it
+_NO_SPEECH = 0.6
+_COMPRESSED = 2.4  # text that compresses better goes round in circles
 _LONGEST_PHRASE = 8  # words
 _TWICE_IS_SAID = 3  # "no, no, no" is said by people; more is a model in a loop
 
 
-def over_speech(words: Sequence[Word], speech: Sequence[Span]) -> tuple[Word, ...]:
-    """The words that lie where somebody speaks; all of them where nothing is known about that."""
-    if not speech:
-        return tuple(words)
-    return tuple(word for word in words if any(_near(word, span) for span in speech))
+def spoken(phrases: Iterable[Phrase]) -> list[Word]:
+    """The words of those phrases in which somebody speaks."""
+    return [word for phrase in phrases if phrase.no_speech < _NO_SPEECH for word in whole_words(phrase.words)]
 
 
-def _near(word: Word, span: Span) -> bool:
-    return word.end_ms > span.start_ms - _NEAR_SPEECH_MS and word.start_ms < span.end_ms + _NEAR_SPEECH_MS
+def in_circles(words: Sequence[Word]) -> bool:
+    """Whether a text repeats itself as nobody does."""
+    text = joined(word.text.strip() for word in words).encode()
+    return bool(text) and len(text) / len(zlib.compress(text)) > _COMPRESSED
+
+
+def whole_words(words: Iterable[Word]) -> list[Word]:
+    """Words as they are written: an engine parts "end-to-end" and "50%", and marks where a word begins by a space."""
+    whole: list[Word] = []
+    for word in words:
+        if whole and word.text.strip() and not word.text[0].isspace() and not spaceless(word.text[0]):
+            before = whole.pop()
+            sure = min(before.confidence, word.confidence)
+            word = replace(before, text=before.text + word.text, end_ms=word.end_ms, confidence=sure)
+        whole.append(word)
+    return whole
 
 
 def without_loops(words: Sequence[Word]) -> tuple[Word, ...]:
@@ -54,14 +74,13 @@ def _plain(words: Sequence[Word]) -> list[str]:
     return ["".join(c for c in word.text.lower() if c.isalnum()) for word in words]
 
 
-def in_order(words: Sequence[Word], end_ms: int) -> tuple[Word, ...]:
-    """The words inside the sound, none beginning before the one ahead of it, none without length."""
+def in_order(words: Iterable[Word], end_ms: int) -> tuple[Word, ...]:
+    """The words inside the sound, none beginning before the one ahead of it has ended, none without length."""
     ordered: list[Word] = []
-    earliest = 0
     for word in words:
+        earliest = ordered[-1].end_ms if ordered else 0
         start = min(max(word.start_ms, earliest), max(0, end_ms - 1))
         end = min(max(word.end_ms, start + 1), end_ms)
         if word.text.strip() and end > start:
             ordered.append(Word(word.text.strip(), start, end, round(min(1.0, max(0.0, word.confidence)), 3)))
-            earliest = start
     return tuple(ordered)

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 class Phrase:
     """What an engine heard in one go, with words timed from the start of the window (ms).
 
-    `no_speech` is how sure it is, 0..1, that nobody speaks; `compression` by how much the text can be compressed: who
-    goes round in circles says what compresses well.
+    `no_speech` is how sure it is, 0..1, that nobody speaks.
     """
 
     words: tuple[Word, ...]
     no_speech: float = 0.0
-    compression: float = 1.0
 
 
 class Listener(Protocol):

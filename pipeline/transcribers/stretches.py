@@ -1,4 +1,4 @@
-"""PURE: stretches of speech -> windows that an engine hears in one go, and its words back into clip time.
+"""Stretches of speech -> windows that an engine hears in one go, and its words back into clip time.
 
 Whisper hears 30 s at a time, and most of its cost is that of a window, however little is said in it. Given a whole
 file it drops sentences and invents others over silence. So only speech is decoded: the detector's spans, joined over
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline import media
-from pipeline.model import Sound, Span, Word
+from pipeline.model import LEVEL_MS, Sound, Span, Word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ JOIN_MS = 600  # a shorter pause lies inside a stretch
 PAD_MS = 200  # on both sides: the detector cuts soft first and last sounds off
 WINDOW_MS = 28_500  # of the 30 s that Whisper hears at once
 BETWEEN_MS = 400
-LEVEL_MS = 10
+_LONG_PAUSE_MS = 3000  # a longer one divides sentences no better
 _QUIET_FRAMES = 20  # a long stretch is divided in the quietest fifth of a second
 
 
@@ -124,12 +124,34 @@ def _quietest(span: Span, levels: Sequence[int]) -> int:
 
 
 def windows(found: Sequence[Span]) -> tuple[Window, ...]:
-    """Stretches laid end to end, in order, as many into each window as fit."""
-    packed: list[list[Part]] = []
-    for span in found:
-        at = packed[-1][-1].end_ms + BETWEEN_MS if packed else WINDOW_MS
-        if at + span.ms > WINDOW_MS:
-            packed.append([Part(0, span)])
-        else:
-            packed[-1].append(Part(at, span))
-    return tuple(Window(tuple(parts)) for parts in packed)
+    """Stretches in order, laid end to end into as few windows as hold them, divided at the longest pauses."""
+    count = len(found)
+    best: list[tuple[float, float, int]] = [(0, 0, 0)] * count + [(0, 0, 0)]  # windows, minus pauses, end of the first
+    for first in range(count - 1, -1, -1):
+        best[first] = min(_from(first, last, found, best) for last in _fitting(first, found))
+    made, at = [], 0
+    while at < count:
+        last = best[at][2]
+        made.append(_window(found[at:last]))
+        at = last
+    return tuple(made)
+
+
+def _fitting(first: int, found: Sequence[Span]) -> Iterator[int]:
+    """Where a window that begins with a stretch may end."""
+    ms = -BETWEEN_MS
+    for last in range(first, len(found)):
+        ms += BETWEEN_MS + found[last].ms
+        if last > first and ms > WINDOW_MS:
+            return
+        yield last + 1
+
+
+def _from(first: int, last: int, found: Sequence[Span], best: Sequence[tuple[float, float, int]]) -> tuple[float, float, int]:
+    pause = found[last].start_ms - found[last - 1].end_ms if last < len(found) else 0
+    return best[last][0] + 1, best[last][1] - min(pause, _LONG_PAUSE_MS), last
+
+
+def _window(found: Sequence[Span]) -> Window:
+    starts = accumulate((span.ms + BETWEEN_MS for span in found[:-1]), initial=0)
+    return Window(tuple(Part(at, span) for at, span in zip(starts, found, strict=True)))

@@ -1,85 +1,106 @@
-"""openai-whisper: the engine for real captions."""
+"""openai-whisper: OpenAI's own engine, by PyTorch (extra `whisper`). It hears what faster-whisper does, more slowly."""
 
 from __future__ import annotations
 
 import importlib.util
 import pickle
 import warnings
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pipeline import media
+from pipeline import weights
 from pipeline.errors import TranscriberError
-from pipeline.model import Hints, Sound, Transcript, Word
-from pipeline.transcribers import guards, models
-from pipeline.transcribers.language import code
+from pipeline.model import Word
+from pipeline.transcribers.listening import Phrase
+
+if TYPE_CHECKING:
+    from pipeline.transcribers.listening import Samples
+
+_LEAD_MS = {"base": 60, "tiny.en": -100}  # as in faster_whisper.py: the models are the same
 
 
+@dataclass(frozen=True, slots=True)
 class Engine:
-    """Runs on the CPU, with the model that is named or the best one that is here."""
+    """The engine with one of its models."""
 
-    name = "whisper"
-    languages: frozenset[str] = frozenset()
+    model: str = "base"
+    name: str = "whisper"
 
-    def __init__(self, model: str | None = None) -> None:
-        self.model = model or models.best(self.name) or "small"
+    @property
+    def weights(self) -> str:
+        return f"{self.name}:{self.model}"
 
     def lacks(self) -> str:
         if importlib.util.find_spec("whisper") is None:
             return "openai-whisper is not installed\npip install 'candid[whisper]'"
-        if not models.path(self.name, self.model).is_file():
-            return f"whisper's model {self.model} is not here\ncandid models download {self.model}"
+        if not weights.here(self.weights):
+            return f"its model {self.model} is not here\ncandid models download {self.weights}"
         return ""
 
-    def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
-        """Words by openai-whisper, without what it invents over silence and in loops."""
-        told = self._run(media.samples(sound, 0, sound.samples)[:, 0], hints)
-        end_ms = sound.samples * 1000 // sound.rate
-        words = guards.in_order([word for part in told["segments"] for word in _words(part)], end_ms)
-        kept = guards.without_loops(guards.over_speech(words, hints.speech))
-        progress(1.0)
-        return Transcript(kept, self.name, self.model, told["language"])
+    def listener(self) -> Listener:
+        with _quiet():
+            import whisper
 
-    def _run(self, samples: Any, hints: Hints) -> dict[str, Any]:
-        import torch
-        import whisper
-
-        with warnings.catch_warnings():
-            # For example: Triton is missing, so slower paths are used.
-            warnings.filterwarnings("ignore", module=r"whisper\.")
-            language = _known(hints, whisper.tokenizer.LANGUAGES)
             try:
-                torch.manual_seed(0)  # where it is unsure it draws lots, and a take made again has to say the same
-                model = whisper.load_model(str(models.path(self.name, self.model)), device="cpu")
-                with torch.inference_mode():
-                    return model.transcribe(  # type: ignore[no-any-return]
-                        samples,
-                        language=language,
-                        initial_prompt=", ".join(hints.vocabulary) or None,
-                        word_timestamps=True,
-                        condition_on_previous_text=False,  # a loop in one window does not spread to the next
-                        hallucination_silence_threshold=2.0,
-                        fp16=False,
-                        verbose=None,
-                    )
+                model = whisper.load_model(str(weights.path(self.weights) / f"{self.model}.pt"), device="cpu")
             except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as fault:
                 raise TranscriberError(
-                    f"whisper failed with its model {self.model} ({fault}).",
-                    f"Delete {models.path(self.name, self.model)} and run: candid models download {self.model}",
+                    f"{self.name} could not load its model {self.model}.",
+                    f"Get it again: candid models check, then candid models download {self.weights}",
                 ) from fault
+            if self.model in whisper._ALIGNMENT_HEADS:  # a checkpoint that is loaded from a file has none of its own
+                model.set_alignment_heads(whisper._ALIGNMENT_HEADS[self.model])
+        return Listener(model, _LEAD_MS.get(self.model, _LEAD_MS["base"]))
 
 
-def _known(hints: Hints, languages: Collection[str]) -> str | None:
-    wanted = code(hints.language)
-    if wanted is None or wanted in languages:
-        return wanted
-    raise TranscriberError(
-        f"whisper does not know the language {hints.language}.", "Name it by its code, for example: --language de"
+class Listener:
+    """A loaded model that hears one window at a time."""
+
+    def __init__(self, model: Any, lead_ms: int) -> None:
+        self.model, self.lead_ms = model, lead_ms
+
+    def languages(self, samples: Samples) -> Mapping[str, float]:
+        if not self.model.is_multilingual:
+            return {}
+        import whisper
+
+        with _quiet():
+            mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples), self.model.dims.n_mels)
+            return dict(self.model.detect_language(mel)[1])
+
+    def phrases(
+        self, samples: Samples, language: str, vocabulary: Sequence[str] = (), prompt: str = "", *, careful: bool = False
+    ) -> list[Phrase]:
+        with _quiet():
+            told = self.model.transcribe(
+                samples,
+                language=language,
+                beam_size=5 if careful else None,
+                temperature=0.0,  # else it draws lots, and a take that is made again would say something else
+                initial_prompt=" ".join(filter(None, [", ".join(vocabulary), prompt])) or None,
+                word_timestamps=True,
+                condition_on_previous_text=False,  # a loop in one window does not spread to the next
+                no_speech_threshold=None,  # that is decided in guards.py, for all engines alike
+                logprob_threshold=None,
+                fp16=False,
+                verbose=None,
+            )
+        return [_phrase(segment) for segment in told["segments"]]
+
+
+def _phrase(segment: Mapping[str, Any]) -> Phrase:
+    words = (
+        Word(word["word"], round(word["start"] * 1000), round(word["end"] * 1000), float(word["probability"]))
+        for word in segment.get("words", ())
     )
+    return Phrase(tuple(words), float(segment["no_speech_prob"]))
 
 
-def _words(segment: dict[str, Any]) -> list[Word]:
-    return [
-        Word(word["word"], round(word["start"] * 1000), round(word["end"] * 1000), word["probability"])
-        for word in segment.get("words", [])
-    ]
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """It warns, for example, that Triton is missing and slower paths are used."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"whisper\.")
+        yield
