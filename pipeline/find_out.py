@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipeline import ffmpeg, limits, listen, media, scripted, transcribers
+from pipeline import ffmpeg, limits, listen, media, scripted
 from pipeline.errors import ClipError
 from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcript
 from pipeline.progress import Clock, Tell
@@ -237,8 +237,8 @@ def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcr
         return Transcript()
     recipe = desk.recipe
     if isinstance(desk.choice.engine, Silent):
-        cure = "Get one: candid models download"
-        return Transcript(language=recipe.language or "", notes=(f"There are no captions: no speech model is here. {cure}",))
+        why = "There are no captions: no speech model is here. Get one: candid models download"
+        return Transcript(language=recipe.language or "", notes=(why,))
     hints = Hints(recipe.language, recipe.vocabulary, activity)
     heard = desk.ear.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
     return scripted.spelled(recipe.script, heard) if recipe.script else heard

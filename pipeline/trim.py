@@ -455,7 +455,7 @@ class _Hole:
 
 
 def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span], grid: _Grid) -> list[_Hole]:
-    """Each stretch reaches halfway to the words beside it, or to a quieter place near there. So much of a stretch as is another's word stays."""
+    """Each stretch reaches about halfway to the words beside it, to where it is quiet. Parts of kept words stay."""
     holes = []
     ordered = sorted(words, key=_middle)
     middles = [_middle(word) for word in ordered]

@@ -110,7 +110,8 @@ def _best() -> Choice:
             passed_over.append(f"{each.name} is here, but wants {too_much}: ask for it by name")
         elif here:
             because = f"; {'; '.join(passed_over)}" if passed_over else ""
-            return Choice(here[0], f"{_named(here[0])}, the best model that is here and that this machine can afford{because}")
+            why = f"{_named(here[0])}, the best model that is here and that this machine can afford{because}"
+            return Choice(here[0], why)
     lacks = "; ".join(passed_over) or "no model is here"
     return Choice(Silent(), f"none, so there are no captions: {lacks}")
 

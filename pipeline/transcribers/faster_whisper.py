@@ -77,7 +77,13 @@ class Listener:
         return dict(self.model.detect_language(features=content)[2])
 
     def phrases(
-        self, samples: Samples, language: str, vocabulary: Sequence[str] = (), prompt: str = "", *, careful: bool = False
+        self,
+        samples: Samples,
+        language: str,
+        vocabulary: Sequence[str] = (),
+        prompt: str = "",
+        *,
+        careful: bool = False,
     ) -> list[Phrase]:
         segments, _ = self.model.transcribe(
             samples,

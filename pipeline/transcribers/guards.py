@@ -34,11 +34,13 @@ def whole_words(words: Iterable[Word]) -> list[Word]:
     """Words as they are written: an engine parts "end-to-end" and "50%", and marks where a word begins by a space."""
     whole: list[Word] = []
     for word in words:
-        if whole and word.text.strip() and not word.text[0].isspace() and not spaceless(word.text[0]):
+        begins = not word.text.strip() or word.text[0].isspace() or spaceless(word.text[0])
+        if begins or not whole:
+            whole.append(word)
+        else:
             before = whole.pop()
             sure = min(before.confidence, word.confidence)
-            word = replace(before, text=before.text + word.text, end_ms=word.end_ms, confidence=sure)
-        whole.append(word)
+            whole.append(replace(before, text=before.text + word.text, end_ms=word.end_ms, confidence=sure))
     return whole
 
 

@@ -6,11 +6,12 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from itertools import groupby
 from typing import Any, TypeVar
 
 from pipeline import limits
 from pipeline.errors import LimitError, TranscriberError
-from pipeline.model import Hints, Sound, Transcript, Word
+from pipeline.model import Hints, Sound, Span, Transcript, Word
 from pipeline.transcribers import borders, guards, stretches
 from pipeline.transcribers.language import code, named
 from pipeline.transcribers.listening import Engine, Listener
@@ -20,8 +21,9 @@ from pipeline.wording import clock
 T = TypeVar("T")
 
 _SECONDS_A_WINDOW = 900  # for the largest model on the slowest machine, which also has to load it
-_SURE = 0.9  # of a language, to contradict what was said or heard before
-_UNLIKELY = 0.1
+# Of a language (tried 2026-11 on recorded English, and on English, German and French by espeak-ng, alone and mixed):
+_ONE_ALONE = 0.85  # a window of one language is at least so sure of it; one of two languages was at most .78
+_LIKELY, _UNLIKELY = 0.45, 0.1  # another one than before is likelier, and that of before less likely, than this
 _ENOUGH_MS = 4000  # of speech, to tell a language by
 
 
@@ -57,13 +59,14 @@ class Ear:
         self.get_ready()
         assert self._pool is not None
         try:
-            return limits.call(self._pool, _SECONDS_A_WINDOW, _by_listener, self.engine, task, *arguments)
+            answer: T = limits.call(self._pool, _SECONDS_A_WINDOW, _by_listener, self.engine, task, *arguments)
         except (LimitError, RuntimeError, ValueError, KeyError, OSError, MemoryError) as fault:
             self.close()
             raise TranscriberError(
                 f"{self.engine.name} failed with its model {self.engine.model} while it listened.",
                 "Look with candid models check whether the model is whole; a smaller one takes less memory.",
             ) from fault
+        return answer
 
     def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
         """What is said in `sound` (16 kHz, mono). Nothing is decoded where nobody speaks. Raises TranscriberError."""
@@ -74,54 +77,76 @@ class Ear:
         tongues = _Tongues(code(hints.language))
         words: list[Word] = []
         for number, window in enumerate(found):
-            likely = self.ask(_languages, sound, window)
-            language = tongues.of(window, likely)
-            heard, lead_ms = self.ask(_words, sound, window, language, hints.vocabulary)
-            words += window.placed(heard, lead_ms, activity.speech)
+            for part, language in self._tongues(sound, window, tongues):
+                heard, lead_ms = self.ask(_words, sound, part, language, hints.vocabulary)
+                words += part.placed(heard, lead_ms, activity.speech)
             progress((number + 1) / len(found))
         kept = guards.in_order(words, end_ms)
         exact = guards.in_order(borders.to_quiet(kept, activity), end_ms)
         return Transcript(exact, self.engine.name, self.engine.model, tongues.main, notes=tuple(tongues.notes()))
 
+    def _tongues(self, sound: Sound, window: Window, tongues: _Tongues) -> Iterator[tuple[Window, str]]:
+        """The window with its language; in parts, where two languages seem to be spoken in it."""
+        likely = self.ask(_languages, sound, window)
+        spans = [part.span for part in window.parts]
+        if tongues.asked or len(spans) == 1 or likely.get(best_of(likely), 1.0) >= _ONE_ALONE:
+            yield window, tongues.of(spans, likely)
+            return
+        apart = [(tongues.of([span], self.ask(_languages, sound, *stretches.windows([span]))), span) for span in spans]
+        for language, group in groupby(apart, key=lambda each: each[0]):
+            for part in stretches.windows([span for _, span in group]):
+                yield part, language
+
 
 class _Tongues:
-    """Which language is spoken in which window."""
+    """Which language is spoken where. `asked` is the one that the user named, None where it is to be found out."""
 
     def __init__(self, asked: str | None) -> None:
-        self._asked, self._known = asked, asked
-        self._other: dict[str, int] = {}  # by language: when it is first heard
+        self.asked, self._before = asked, asked
+        self._said: dict[str, int] = {}  # by language: how long it is spoken, in ms
+        self._first: dict[str, int] = {}  # by language: when it is first heard
 
     @property
     def main(self) -> str:
-        return self._known or ""
+        return self.asked or max(self._said, key=lambda each: self._said[each], default="")
 
-    def of(self, window: Window, likely: Mapping[str, float]) -> str:
-        """The language of a window: the one that was asked for, else that of the clip or, if it is sure, its own."""
-        best = max(likely, key=lambda each: likely[each], default="en")
-        if self._asked and likely and self._asked not in likely:
+    def of(self, spans: Sequence[Span], likely: Mapping[str, float]) -> str:
+        """The language of these stretches, which are of one: as before, but where it is surely another."""
+        if self.asked and likely and self.asked not in likely:
             raise TranscriberError(
-                f"The language {self._asked!r} is not known to this engine.",
+                f"The language {self.asked!r} is not known to this engine.",
                 "Name it by its code, for example: --language de",
             )
-        if self._known is None:
-            self._known = best
-        said_ms = sum(part.span.ms for part in window.parts)
-        sure = likely.get(best, 1.0) >= _SURE and likely.get(self._known, 0.0) < _UNLIKELY and said_ms >= _ENOUGH_MS
-        if best != self._known and sure:
-            self._other.setdefault(best, window.parts[0].span.start_ms)
-            return self._asked or best
-        return self._known
+        best, said_ms = best_of(likely), sum(span.ms for span in spans)
+        other = self._before is None or (said_ms >= _ENOUGH_MS and _is_another(best, self._before, likely))
+        found = best if other or self._before is None else self._before
+        self._said[found] = self._said.get(found, 0) + said_ms
+        self._first.setdefault(found, spans[0].start_ms)
+        self._before = self.asked or found
+        return self._before
 
     def notes(self) -> Iterator[str]:
-        for language, at_ms in self._other.items():
-            where = clock(at_ms / 1000)
-            if self._asked:
+        """A sentence for each language that is spoken beside the main one."""
+        for language, at_ms in self._first.items():
+            where = f"From {clock(at_ms / 1000)} on"
+            if language == self.main:
+                continue
+            if self.asked:
                 yield (
-                    f"From {where} on this sounds like {named(language)}, and it was written down as "
-                    f"{named(self._asked)}, as asked for. If that is wrong, leave out the language or name the right one."
+                    f"{where} this sounds like {named(language)}, and it was written down as {named(self.asked)}, as "
+                    "asked for. If that is wrong, leave out the language or name the right one."
                 )
             else:
-                yield f"From {where} on {named(language)} is spoken beside {named(self.main)}; both are written down."
+                yield f"{where} {named(language)} is spoken beside {named(self.main)}; each is written down as it is."
+
+
+def best_of(likely: Mapping[str, float]) -> str:
+    """The likeliest language; English for a model that knows no other."""
+    return max(likely, key=lambda each: likely[each], default="en")
+
+
+def _is_another(best: str, before: str, likely: Mapping[str, float]) -> bool:
+    return best != before and likely.get(best, 0.0) >= _LIKELY and likely.get(before, 0.0) < _UNLIKELY
 
 
 # --- in the process that listens --------------------------------------------------------------------------------------

@@ -37,7 +37,13 @@ class Listener(Protocol):
         """How likely each language is, 0..1, by its code; empty where the model knows only English."""
 
     def phrases(
-        self, samples: Samples, language: str, vocabulary: Sequence[str] = (), prompt: str = "", *, careful: bool = False
+        self,
+        samples: Samples,
+        language: str,
+        vocabulary: Sequence[str] = (),
+        prompt: str = "",
+        *,
+        careful: bool = False,
     ) -> list[Phrase]:
         """What is said, always the same for the same sound.
 
@@ -48,9 +54,7 @@ class Listener(Protocol):
     def encoded(self, samples: Samples) -> Encoded:
         """What the encoder makes of a window: nine tenths of the work, which another text can use again."""
 
-    def aligned(
-        self, encoded: Encoded, ms: int, tokens: Sequence[str], language: str
-    ) -> list[tuple[int, int, float]]:
+    def aligned(self, encoded: Encoded, ms: int, tokens: Sequence[str], language: str) -> list[tuple[int, int, float]]:
         """Start and end (ms) of each token in a window of `ms`, with the engine's lead, and how likely it is there.
 
         A token that says nothing (a dash) has no length and probability 0.
@@ -60,8 +64,13 @@ class Listener(Protocol):
 class Engine(Protocol):
     """A name, a model, and whether it can work on this machine. Small and picklable."""
 
-    name: str
-    model: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    def __hash__(self) -> int: ...
 
     def lacks(self) -> str:
         """What it lacks to work on this machine, and in a second line the cure; "" where it can work."""

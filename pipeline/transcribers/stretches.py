@@ -8,8 +8,9 @@ stretches, now and then a word at a seam was placed in its neighbor, one to two 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,13 @@ JOIN_MS = 600  # a shorter pause lies inside a stretch
 PAD_MS = 200  # on both sides: the detector cuts soft first and last sounds off
 WINDOW_MS = 28_500  # of the 30 s that Whisper hears at once
 BETWEEN_MS = 400
+_TOUCHED_MS = 40  # of a word: less is the error of its times
+_CLAUSE_END = re.compile(r"[.,;:!?…。，、！？；：؟،؛।]\W*$")
 _LONG_PAUSE_MS = 3000  # a longer one divides sentences no better
 _QUIET_FRAMES = 20  # a long stretch is divided in the quietest fifth of a second
+
+
+_Way = tuple[int, int, int]  # from a stretch on: how many windows, minus the pauses between them, end of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +70,27 @@ class Window:
         """Words with times in the window -> the same words in clip time, none of them outside of speech.
 
         `lead_ms` is by how much the engine times words too early (negative: too late). A word belongs to the stretch
-        that holds most of it, and there to the span of speech that does.
+        that holds most of it, and there to the span of speech that does. One that follows the end of a clause and
+        reaches over a pause begins behind it: engines stretch the first word of a sentence, too, back to the last one.
         """
+        clause_ended = False
         for word in words:
             start, end = word.start_ms + lead_ms, word.end_ms + lead_ms
-            part = max(self.parts, key=lambda part: _overlap(start, end, part.at_ms, part.end_ms))
+            places = [Span(part.at_ms, part.end_ms) for part in self.parts]
+            part = self.parts[_holder(start, end, places, clause_ended)]
             moved = part.span.start_ms - part.at_ms
             inside = [span for span in speech if span.start_ms < part.span.end_ms and span.end_ms > part.span.start_ms]
-            first, last = _clamped(start + moved, end + moved, inside or [part.span])
-            yield Word(word.text, first, last, word.confidence)
+            span = (inside or [part.span])[_holder(start + moved, end + moved, inside or [part.span], clause_ended)]
+            first = min(max(start + moved, span.start_ms), span.end_ms - 1)
+            yield replace(word, start_ms=first, end_ms=min(max(end + moved, first + 1), span.end_ms))
+            clause_ended = bool(_CLAUSE_END.search(word.text))
 
 
-def _overlap(start: int, end: int, first: int, last: int) -> int:
-    """How much of start..end lies in first..last; where nothing does, minus the distance."""
-    return min(end, last) - max(start, first)
-
-
-def _clamped(start: int, end: int, spans: Sequence[Span]) -> tuple[int, int]:
-    span = max(spans, key=lambda span: _overlap(start, end, span.start_ms, span.end_ms))
-    start = min(max(start, span.start_ms), span.end_ms - 1)
-    return start, min(max(end, start + 1), span.end_ms)
+def _holder(start: int, end: int, spans: Sequence[Span], clause_ended: bool) -> int:
+    """Which span holds most of start..end; the nearest where none does."""
+    held = [min(end, span.end_ms) - max(start, span.start_ms) for span in spans]
+    last = max((number for number, ms in enumerate(held) if ms > _TOUCHED_MS), default=0)
+    return last if clause_ended and held[last] > _TOUCHED_MS else held.index(max(held))
 
 
 def stretches(speech: Sequence[Span], end_ms: int, levels: Sequence[int] = ()) -> tuple[Span, ...]:
@@ -126,9 +133,9 @@ def _quietest(span: Span, levels: Sequence[int]) -> int:
 def windows(found: Sequence[Span]) -> tuple[Window, ...]:
     """Stretches in order, laid end to end into as few windows as hold them, divided at the longest pauses."""
     count = len(found)
-    best: list[tuple[float, float, int]] = [(0, 0, 0)] * count + [(0, 0, 0)]  # windows, minus pauses, end of the first
+    best: list[_Way] = [(0, 0, 0)] * (count + 1)
     for first in range(count - 1, -1, -1):
-        best[first] = min(_from(first, last, found, best) for last in _fitting(first, found))
+        best[first] = min(_from(last, found, best) for last in _fitting(first, found))
     made, at = [], 0
     while at < count:
         last = best[at][2]
@@ -147,7 +154,7 @@ def _fitting(first: int, found: Sequence[Span]) -> Iterator[int]:
         yield last + 1
 
 
-def _from(first: int, last: int, found: Sequence[Span], best: Sequence[tuple[float, float, int]]) -> tuple[float, float, int]:
+def _from(last: int, found: Sequence[Span], best: Sequence[_Way]) -> _Way:
     pause = found[last].start_ms - found[last - 1].end_ms if last < len(found) else 0
     return best[last][0] + 1, best[last][1] - min(pause, _LONG_PAUSE_MS), last
 

@@ -71,7 +71,13 @@ class Listener:
             return dict(self.model.detect_language(mel)[1])
 
     def phrases(
-        self, samples: Samples, language: str, vocabulary: Sequence[str] = (), prompt: str = "", *, careful: bool = False
+        self,
+        samples: Samples,
+        language: str,
+        vocabulary: Sequence[str] = (),
+        prompt: str = "",
+        *,
+        careful: bool = False,
     ) -> list[Phrase]:
         with _quiet():
             told = self.model.transcribe(
