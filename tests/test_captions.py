@@ -199,7 +199,7 @@ def test_times_are_those_of_the_frames_to_the_millisecond():
     fps = Fraction(30000, 1001)
     assert "00:00:01,001 --> 00:59:59,996\nlong" in captions.srt([cue], fps)
     assert captions.vtt([cue], fps, "de") == (
-        "WEBVTT\nKind: captions\nLanguage: de\n\n1\n00:00:01.001 --> 00:59:59.996\nlong\n"
+        "WEBVTT Kind: captions; Language: de\n\n1\n00:00:01.001 --> 00:59:59.996\nlong\n"
     )
 
 
