@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.colors import TEXT_CONTRAST, contrast
@@ -85,10 +85,10 @@ _INNER_PAUSE = 8.0  # a second of silence inside a cue
 _ALONE = 6.0  # an almost empty cue that is no sentence
 _UNEVEN = 10.0  # lines of unequal length
 _BROKEN = 40.0  # a rule of the standards that is not held
-_TOO_FAST = 3.0  # each character a second above the reading speed
+_TOO_FAST = 9.0  # text as fast as the limit allows; in proportion from the reading speed on
 _IMPOSSIBLE = 10_000.0
 
-_FEW_CHARS = 12
+_FEW_SECONDS = 12 / 17  # a cue that is read in less is almost empty
 _PAUSE_SECONDS = Fraction(35, 100)  # a silence that is heard as a pause
 _LINGER = 6  # frames that a word stays lit after it was spoken
 
@@ -104,9 +104,15 @@ def cues(
 ) -> tuple[tuple[Cue, ...], tuple[Violation, ...]]:
     """Words as cues within frames 0..frames, and the rules that could not be kept.
 
-    `breaks` are the frames where a cut lies; `fits` says whether a line is narrow enough. Violations name their rule:
-    lines, line_length (columns), min_duration and max_duration (ms), reading_speed (characters a second), gap, in_time
-    and out_time (frames).
+    `rules` are those of the format and the language (`caption_rules.spoken`). `breaks` are the frames where a cut lies;
+    `fits` says whether a line is narrow enough. Violations name their rule: lines, line_length (characters),
+    min_duration and max_duration (ms), reading_speed (characters a second), gap (to the cue before), in_time and
+    out_time (frames).
+
+    Between two cues are at least 2 frames, and a gap shorter than half a second is closed to 2: the earlier cue runs
+    on, past the 12 frames that it may linger, but never past 7 s. Where words follow each other without a pause, the
+    earlier cue ends 2 frames before its last word does, which is no violation.
+    Source: Netflix Timed Text Style Guide, general requirements (215758617) and timing guidelines (360051554394).
     """
     clean = _clean(words)
     if not clean or frames < 1:
@@ -125,9 +131,9 @@ def cues(
 
 
 def _clean(words: Sequence[CueWord]) -> list[CueWord]:
-    """Words without control characters, one by one where several came as one, in the order of their start."""
+    """Words of which something can be seen, one by one where several came as one, in the order of their start."""
     found = (part for word in words for part in _parts(word, _printable(word.text).split()))
-    return sorted(found, key=lambda word: word.start)
+    return sorted((word for word in found if any(map(_drawn, word.text))), key=lambda word: word.start)
 
 
 def _printable(text: str) -> str:
@@ -160,17 +166,16 @@ def _own_frames(words: Sequence[CueWord], frames: int) -> list[CueWord]:
     ]
 
 
-def _columns(text: str) -> int:
-    """The width of a text in characters; a wide (CJK) one counts two, one that is drawn over another none."""
+def _length(text: str, rules: CaptionRules) -> float:
+    """Characters as the language's limits count them."""
     if text.isascii():
-        return len(text)
-    return sum(_columns_of(char) for char in text)
+        return len(text) * rules.narrow
+    return sum(rules.wide if unicodedata.east_asian_width(c) in "WF" else rules.narrow for c in text if _drawn(c))
 
 
-def _columns_of(char: str) -> int:
-    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+def _drawn(char: str) -> bool:
+    """Whether a character takes a place of its own, not over another one or none at all."""
+    return char.isascii() or unicodedata.category(char) not in {"Mn", "Me", "Cf"}
 
 
 # --- words that are wider than a line ---------------------------------------------------------------------------------
@@ -231,8 +236,8 @@ class _Script:
     frames: int
     breaks: Sequence[int]
     reach: Sequence[int]  # by word: the boundary up to which words fit into the line that it begins
-    columns: Sequence[int]  # by boundary: columns before it, without separators
-    separators: Sequence[int]  # by boundary: separators up to it
+    chars: Sequence[float]  # by boundary: characters before it, without separators
+    separators: Sequence[float]  # by boundary: characters of the separators up to it
     cue_breaks: Sequence[float]  # by boundary: what ending a cue there costs
     line_breaks: Sequence[float]  # by boundary: what ending a line there costs
     inner: Sequence[float]  # by boundary: what the boundaries up to it cost where they lie inside a cue
@@ -248,7 +253,7 @@ class _Script:
         fits: Callable[[str], bool],
     ) -> _Script:
         def ok(text: str) -> bool:
-            return _columns(text) <= rules.max_chars and fits(text)
+            return _length(text, rules) <= rules.max_chars and fits(text)
 
         parts = [_narrow(word, ok) for word in words]
         whole = set(accumulate(len(word) for word in parts))
@@ -258,7 +263,7 @@ class _Script:
         grammar = [_grammar(a.text, b.text) for a, b in pairwise(narrow)]
         edges = range(1, len(narrow))
         pauses = [max(0.0, float((b.start - a.end) / fps)) for a, b in pairwise(narrow)]
-        gaps = [len(separator(a.text, b.text)) for a, b in pairwise(narrow)]
+        gaps = [_length(separator(a.text, b.text), rules) for a, b in pairwise(narrow)]
         return _Script(
             words=narrow,
             rules=rules,
@@ -266,16 +271,16 @@ class _Script:
             frames=frames,
             breaks=sorted(breaks),
             reach=_reach(narrow, inside, ok),
-            columns=[0, *accumulate(_columns(word.text) for word in narrow)],
-            separators=[0, *accumulate(gaps)],
+            chars=[0.0, *accumulate(_length(word.text, rules) for word in narrow)],
+            separators=[0.0, *accumulate(gaps)],
             cue_breaks=[0.0, *(_cue_break(grammar[k - 1], pauses[k - 1], k in cut, k in inside) for k in edges), 0.0],
             line_breaks=[0.0, *(0.0 if k in inside else _line_break(grammar[k - 1]) for k in edges), 0.0],
             inner=[0.0, *accumulate(_inner(grammar[k - 1], pauses[k - 1], k in cut) for k in edges)],
         )
 
-    def width(self, first: int, last: int) -> int:
-        """Columns of words first..last as one line."""
-        return self.columns[last] - self.columns[first] + self.separators[last - 1] - self.separators[first]
+    def width(self, first: int, last: int) -> float:
+        """Characters of words first..last as one line."""
+        return self.chars[last] - self.chars[first] + self.separators[last - 1] - self.separators[first]
 
     def fills(self, first: int, lines: int) -> int:
         """The boundary up to which words fit into so many lines."""
@@ -390,16 +395,17 @@ def _candidates(script: _Script, first: int) -> Iterator[int]:
 def _cost(script: _Script, first: int, last: int) -> float:
     cost = _A_CUE + script.cue_breaks[last] + script.inner[last - 1] - script.inner[first]
     chars = script.width(first, last)
-    if chars < _FEW_CHARS and (script.cue_breaks[first] > 0 or script.cue_breaks[last] > 0):
-        cost += _ALONE * (1 - chars / _FEW_CHARS)
+    few = _FEW_SECONDS * script.rules.chars_per_second
+    if chars < few and (script.cue_breaks[first] > 0 or script.cue_breaks[last] > 0):
+        cost += _ALONE * (1 - chars / few)
     return cost + _line_cost(script, first, last) + _time_cost(script, first, last, chars)
 
 
-def _time_cost(script: _Script, first: int, last: int, chars: int) -> float:
+def _time_cost(script: _Script, first: int, last: int, chars: float) -> float:
     rules, words = script.rules, script.words
     fps = float(script.fps)
     start, said = words[first].start, words[last - 1].end
-    room = (words[last].start if last < len(words) else script.frames) - start
+    room = (words[last].start - rules.gap_frames if last < len(words) else script.frames) - start
     shown = min(
         room, max(said - start + rules.tail_frames, rules.min_ms * fps / 1000, chars * fps / rules.chars_per_second)
     )
@@ -410,9 +416,12 @@ def _time_cost(script: _Script, first: int, last: int, chars: int) -> float:
         cost += _BROKEN * (1.5 - shown * 1000 / (rules.min_ms * fps))
     if (said - start) * 1000 > rules.max_ms * fps:
         cost += _BROKEN * (said - start) * 1000 / (rules.max_ms * fps)
+    elif (start + room - said) * 1000 < rules.close_ms * fps and room * 1000 > rules.max_ms * fps:
+        cost += _BROKEN  # a gap that would have to be closed, and cannot
     speed = chars * fps / shown
     if speed > rules.chars_per_second:
-        cost += _TOO_FAST * (speed - rules.chars_per_second)
+        aim, limit = rules.chars_per_second, rules.chars_per_second_limit
+        cost += _TOO_FAST * (speed - aim) / (limit - aim)
     return cost + (_BROKEN / 2 if speed > rules.chars_per_second_limit else 0.0)
 
 
@@ -454,40 +463,64 @@ def _lines(script: _Script, first: int, last: int) -> tuple[tuple[CueWord, ...],
 
 
 def _times(script: _Script, groups: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """When each cue is shown. One that is too short begins earlier, or the next one later, as the rules allow."""
-    starts = [script.words[first].start for first, _ in groups] + [script.frames]
-    times: list[tuple[int, int]] = []
-    for k, (first, last) in enumerate(groups):
-        said = script.words[last - 1].end
-        least, wanted = _needs(script, first, last)
-        free = times[-1][1] if times else 0
-        start = _earlier(starts[k], starts[k] + least - starts[k + 1], free, script.rules)
-        lack = start + least - starts[k + 1]
-        if lack > 0 and k + 1 < len(groups):
-            starts[k + 1] = min(starts[k + 1] + min(lack, script.rules.lead_frames), script.frames)
-        end = max(said + script.rules.tail_frames, start + wanted)
-        end = _at_cut(script, end, max(said, start + wanted))
-        end = min(end, start + int(script.rules.max_ms * script.fps / 1000))
-        times.append((start, _before_next(end, starts[k + 1], max(said, start + least), script, k + 1 == len(groups))))
-    return times
+    """When each cue is shown: first where all begin, then where each ends, which the next one's start decides."""
+    needs = [_needs(script, first, last) for first, last in groups]
+    starts = _starts(script, groups, [least for least, _ in needs])
+    return [
+        (start, _end(script, script.words[last - 1].end, start, following, least, wanted))
+        for (_, last), start, following, (least, wanted) in zip(groups, starts, [*starts[1:], None], needs, strict=True)
+    ]
+
+
+def _starts(script: _Script, groups: Sequence[tuple[int, int]], least: Sequence[int]) -> list[int]:
+    """Where each cue begins: with its first word.
+
+    One that is too short begins earlier, once the cue before it is said and read, or the next one later, both by the 3
+    frames that the rules allow.
+    """
+    rules, words = script.rules, script.words
+    spoken = [words[first].start for first, _ in groups]
+    over_by = [*(start - rules.gap_frames for start in spoken[1:]), script.frames]
+    starts: list[int] = []
+    read = said = 0  # from where on the cue before leaves room
+    for k, (_, last) in enumerate(groups):
+        lack = max(0, spoken[k] + least[k] - over_by[k])
+        earlier = max(spoken[k] - min(lack, rules.lead_frames), min(said, spoken[k]))
+        latest = max(spoken[k], min(spoken[k] + rules.lead_frames, script.frames - len(groups) + k))
+        starts.append(min(max(earlier, read), latest))
+        read = starts[-1] + least[k] + rules.gap_frames
+        said = words[last - 1].end + rules.gap_frames
+    return starts
+
+
+def _end(script: _Script, said: int, start: int, following: int | None, least: int, wanted: int) -> int:
+    """Where a cue ends whose last word ends at `said`, before the cue that starts at `following`."""
+    rules, fps = script.rules, script.fps
+    longest = start + int(rules.max_ms * fps / 1000)
+    end = min(_at_cut(script, max(said + rules.tail_frames, start + wanted), max(said, start + wanted)), longest)
+    if following is None:
+        return min(end, script.frames)
+    closed = max(start + 1, following - rules.gap_frames)
+    if end >= closed or not _short(following - end, rules, fps):
+        return min(end, closed)
+    if closed <= longest:
+        return closed
+    apart = following - math.ceil(rules.close_ms * fps / 1000)  # the last frame from which no gap has to be closed
+    return apart if apart >= max(said, start + least) else end
+
+
+def _short(gap: int, rules: CaptionRules, fps: Fraction) -> bool:
+    """Whether a gap has to be closed."""
+    return gap > rules.gap_frames and gap * 1000 < rules.close_ms * fps
 
 
 def _needs(script: _Script, first: int, last: int) -> tuple[int, int]:
     """Frames that a cue needs at least, and to be read at ease."""
     rules, chars = script.rules, script.width(first, last)
     shortest = math.ceil(rules.min_ms * script.fps / 1000)
-    least, ease = (
-        math.ceil(chars * script.fps / Fraction(cps)) for cps in (rules.chars_per_second_limit, rules.chars_per_second)
-    )
+    speeds = (rules.chars_per_second_limit, rules.chars_per_second)
+    least, ease = (math.ceil(Fraction(chars) * script.fps / Fraction(speed)) for speed in speeds)
     return max(shortest, least), max(shortest, ease)
-
-
-def _earlier(start: int, lack: int, free: int, rules: CaptionRules) -> int:
-    """An earlier start for a cue that lacks frames, right after the cue before it or a whole gap behind it."""
-    if lack <= 0 or start <= free:
-        return max(start, free)
-    moved = max(free, start - min(lack, rules.lead_frames))
-    return moved if moved == free or moved - free >= rules.gap_frames else min(start, free + rules.gap_frames)
 
 
 def _at_cut(script: _Script, end: int, least: int) -> int:
@@ -496,48 +529,49 @@ def _at_cut(script: _Script, end: int, least: int) -> int:
     return min(end, script.breaks[found]) if found < len(script.breaks) else end
 
 
-def _before_next(end: int, following: int, least: int, script: _Script, last: bool) -> int:
-    """Up to the next cue, or a whole gap before it."""
-    if end >= following or last:
-        return min(end, following)
-    if following - end >= script.rules.gap_frames:
-        return end
-    return following - script.rules.gap_frames if following - script.rules.gap_frames >= least else following
-
-
 # --- what could not be kept -------------------------------------------------------------------------------------------
 
 
 def _violations(
     made: Sequence[Cue], rules: CaptionRules, fps: Fraction, fits: Callable[[str], bool]
 ) -> Iterator[Violation]:
-    for number, cue in enumerate(made, start=1):
-        before = made[number - 2].end if number > 1 else None
-        for rule, value, broken in _measures(cue, before, rules, fps, fits):
+    around = zip([None, *made[:-1]], made, [*made[1:], None], strict=True)
+    for number, (before, cue, after) in enumerate(around, start=1):
+        found = (_text_measures(cue, rules, fps, fits), _time_measures(cue, before, after, rules, fps))
+        for rule, value, broken in chain(*found):
             if broken:
                 yield Violation(number, rule, round(float(value), 2))
 
 
-def _measures(
-    cue: Cue, before: int | None, rules: CaptionRules, fps: Fraction, fits: Callable[[str], bool]
-) -> Iterator[tuple[str, float | Fraction, bool]]:
-    """Each rule with what was measured, and whether that breaks it."""
+# Each rule with what was measured, and whether that breaks it.
+_Measures = Iterator[tuple[str, float | Fraction, bool]]
+
+
+def _text_measures(cue: Cue, rules: CaptionRules, fps: Fraction, fits: Callable[[str], bool]) -> _Measures:
     lines = cue.text.split("\n")
-    widest = max(_columns(line) for line in lines)
-    ms = (cue.end - cue.start) * 1000 / fps
-    speed = _columns(" ".join(lines)) * 1000 / ms
+    widest = max(_length(line, rules) for line in lines)
+    speed = Fraction(_length(" ".join(lines), rules)) * fps / (cue.end - cue.start)
     yield "lines", len(lines), len(lines) > rules.max_lines
     yield "line_length", widest, widest > rules.max_chars or not all(fits(line) for line in lines)
+    yield "reading_speed", speed, speed > rules.chars_per_second_limit
+
+
+def _time_measures(cue: Cue, before: Cue | None, after: Cue | None, rules: CaptionRules, fps: Fraction) -> _Measures:
+    shown = cue.end - cue.start
+    ms = shown * 1000 / fps
     yield "min_duration", ms, ms < rules.min_ms
     yield "max_duration", ms, ms > rules.max_ms
-    yield "reading_speed", speed, speed > rules.chars_per_second_limit
     if before is not None:
-        yield "gap", cue.start - before, 0 < cue.start - before < rules.gap_frames or cue.start < before
+        gap = cue.start - before.end
+        yield "gap", gap, gap < rules.gap_frames or _short(gap, rules, fps)
     early = cue.start - cue.words[0].start
     yield "in_time", early, abs(early) > rules.lead_frames
     late = cue.end - cue.words[-1].end
-    needed = max(rules.min_ms * fps / 1000, _columns(" ".join(lines)) * fps / Fraction(rules.chars_per_second))
-    yield "out_time", late, late < 0 or (late > rules.tail_frames and cue.end - cue.start >= needed + 1)
+    closed = after is not None and after.start - cue.end == rules.gap_frames
+    chars = Fraction(_length(cue.text.replace("\n", " "), rules))
+    needed = max(rules.min_ms * fps / 1000, chars * fps / Fraction(rules.chars_per_second))
+    lingers = late > rules.tail_frames and shown >= needed + 1
+    yield "out_time", late, late < -rules.gap_frames or (not closed and (late < 0 or lingers))
 
 
 # --- how captions look ------------------------------------------------------------------------------------------------
@@ -765,9 +799,13 @@ def srt(cues: Sequence[Cue], fps: Fraction) -> str:
 
 
 def vtt(cues: Sequence[Cue], fps: Fraction, language: str) -> str:
-    """Whole cues as WebVTT; `language` is written into the head where it is known."""
+    """Whole cues as WebVTT; `language` is written behind the signature where it is known.
+
+    Lines of their own ("Language: en"), as some services write them, are no WebVTT: a blank line has to follow the
+    first. Source: W3C WebVTT, "file structure"; w3c/webvtt.js issue 32 (read 2026-11-30).
+    """
     tag = "".join(c for c in language if c.isascii() and (c.isalnum() or c == "-"))
-    head = "WEBVTT\nKind: captions\n" + (f"Language: {tag}\n" if tag else "")
+    head = "WEBVTT Kind: captions" + (f"; Language: {tag}" if tag else "") + "\n"
     return head + "".join(
         f"\n{number}\n{_clock(cue.start, fps, '.')} --> {_clock(cue.end, fps, '.')}\n{_quoted(cue.text)}\n"
         for number, cue in enumerate(cues, start=1)

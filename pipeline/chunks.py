@@ -3,7 +3,8 @@
 A chunk holds what is kept of about 6 seconds of a clip: shorter ones cost too much (a process costs 7 to 11 frames of
 encoding, so 2 s chunks cost 14 to 19 % more and 5 s chunks 3 %), longer ones make a small correction expensive.
 Boundaries come from the content alone: the 6-second marks *of the clip*, each moved to a cut or to where a caption
-begins. So one changed cut moves few of them, and a corrected word lies in one chunk.
+begins. So one changed cut moves few of them, and a corrected word lies in one chunk; in two where its caption runs on
+over a cut.
 """
 
 from __future__ import annotations

@@ -51,17 +51,23 @@ class TrimRules:
 
 @dataclass(frozen=True, slots=True)
 class CaptionRules:
-    """The measure of captions (defaults: STANDARDS, "Captions", for 16:9). Times in milliseconds."""
+    """The measure of captions (defaults: STANDARDS, "Captions", for English in 16:9). Times in milliseconds.
 
-    max_chars: int = 42  # a line; a wide (CJK) character counts two
+    What depends on the language comes from the table in caption_rules.py.
+    """
+
+    max_chars: int = 42  # a line
+    wide: float = 2.0  # what a full-width (CJK) character counts
+    narrow: float = 1.0  # what any other counts
     max_lines: int = 2
     min_ms: int = 833
     max_ms: int = 7000
     chars_per_second: float = 17.0
     chars_per_second_limit: float = 20.0
-    gap_frames: int = 2  # between two cues: none, or at least this
+    gap_frames: int = 2  # between two cues, at every frame rate
+    close_ms: int = 500  # a shorter gap is closed to gap_frames
     lead_frames: int = 3  # in-time within this many frames of the first word
-    tail_frames: int = 12  # out-time may run on by this many frames
+    tail_frames: int = 12  # out-time may run on by this many frames, and further to close a gap
 
 
 @dataclass(frozen=True, slots=True)

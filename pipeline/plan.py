@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipeline import captions
+from pipeline import caption_rules, captions
 from pipeline.model import (
     Brand,
     Card,
@@ -72,6 +72,7 @@ def decide(
     The recipe names the variants by their format, with "-unbranded" behind it for one without the brand.
     """
     fps = rate(clips)
+    language = next((each.language for each in transcripts if each.language), recipe.language or "")
     words = spoken(pieces, transcripts, fps)
     kept = tuple(piece for piece in pieces if piece.kept)
     variants = tuple(
@@ -80,6 +81,7 @@ def decide(
             recipe.branded and not name.endswith(_UNBRANDED),
             kept,
             words,
+            language,
             look,
             fps,
         )
@@ -93,7 +95,7 @@ def decide(
         fit=recipe.fit,
         captions=recipe.captions,
         title=recipe.topic,
-        language=next((each.language for each in transcripts if each.language), recipe.language or ""),
+        language=language,
         notes=tuple(note for clip in clips for note in clip.notes) + _warnings(variants, look.brand),
     )
 
@@ -150,14 +152,21 @@ def _cuts(kept: Sequence[Piece]) -> tuple[int, ...]:
 
 
 def _variant(
-    shape: Format, branded: bool, kept: Sequence[Piece], words: Sequence[CueWord], look: Look, fps: Fraction
+    shape: Format,
+    branded: bool,
+    kept: Sequence[Piece],
+    words: Sequence[CueWord],
+    language: str,
+    look: Look,
+    fps: Fraction,
 ) -> Variant:
     content = sum(piece.frames for piece in kept)
     opening, closing = _cards(shape, kept, look, fps) if branded else (None, None)
     start = opening.frames if opening else 0
     layers = _layers(shape, start, content, look, fps) if branded else ()
     fits = captions.fits(look.metrics, shape)
-    cues, violations = captions.cues(words, shape.rules, fps=fps, frames=content, breaks=_cuts(kept), fits=fits)
+    rules = caption_rules.spoken(shape.rules, language)
+    cues, violations = captions.cues(words, rules, fps=fps, frames=content, breaks=_cuts(kept), fits=fits)
     total = start + content + (closing.frames if closing else 0)
     return Variant(
         name=shape.name if branded else shape.name + _UNBRANDED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import settings
 
 import cli
+from tests import caption_linter
 
 ROOT = Path(__file__).parents[1]
 pytest_plugins = ["tests.batches"]  # its fixtures
@@ -32,6 +33,22 @@ _LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def captions_are_judged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every SRT and VTT of a take that a test finished holds the published rules, or the report says what it breaks."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder is not None:
+        caption_linter.judge_takes(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def shared_captions_are_judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for takes that several tests share."""
+    yield
+    caption_linter.judge_takes(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ FLOORS: list[set[str]] = [
     {"wording"},
     {
         "captions",
+        "caption_rules",
         "trim",
         "layout",
         "chunks",
@@ -54,8 +55,8 @@ FLOORS: list[set[str]] = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {
-    "errors", "model", "colors", "captions", "trim", "layout", "chunks", "plan", "alike", "spoken", "cascade",
-    "templates", "scripted", "edit", "chapters", "wording", "posting", "unheard",
+    "errors", "model", "colors", "captions", "caption_rules", "trim", "layout", "chunks", "plan", "alike", "spoken",
+    "cascade", "templates", "scripted", "edit", "chapters", "wording", "posting", "unheard",
 }  # fmt: skip
 IMPURE_MODULES = {
     "os", "sys", "io", "pathlib", "shutil", "subprocess", "time", "random", "socket", "tempfile", "threading",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def test_a_small_plan():
         ("logo", 30, 240),
         ("lower_third", 45, 165),
     ]
+
+
+def test_captions_are_measured_by_the_language_that_is_spoken():
+    said = [(char, n * 250, n * 250 + 240) for n, char in enumerate("今天我们要用一架钢琴砸坏一台旧服务器" * 2)]
+    words, pieces = _transcript(*said), [Piece(0, 0, 300, True, "")]
+    widest = {}
+    for language in ("zh", "en"):
+        (variant,) = _decided(
+            pieces, [replace(words, language=language)], recipe=replace(DEFAULT, branded=False)
+        ).variants
+        widest[language] = max(len(line) for cue in variant.cues for line in cue.text.split("\n"))
+    assert widest["zh"] <= 16 < widest["en"] <= 21
 
 
 def test_an_unbranded_variant_has_nothing_of_the_brand():

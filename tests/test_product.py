@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from pipeline.model import Plan, Variant
 from pipeline.workspace import product_assets
-from tests import readme, watching
+from tests import caption_linter, readme, watching
 from tests.conftest import ROOT, run_candid
 
 pytestmark = pytest.mark.slow
@@ -86,15 +86,20 @@ def test_captions_stand_where_they_should_and_nowhere_else(name, made, plan):
     assert all(watching.bright(pictures[n], variant.format.captions) < 0.002 for n in bare)
 
 
+def test_every_srt_and_vtt_is_judged_by_the_linter(made):
+    judged = {path.name for path in caption_linter.judge_takes(Path(made["folder"]))}
+    assert judged == {f"{name}.{kind}" for name in ("landscape", "vertical") for kind in ("srt", "vtt")}
+
+
 def _between(plan: Plan, variant: Variant) -> set[int]:
-    """Frames in which nobody speaks, well away from any caption, before white piano keys lie about."""
+    """Frames without a caption, the two between one and the next among them, before white piano keys lie about."""
     at = variant.opening.frames if variant.opening else 0
     calm: list[int] = []
     for piece in takewhile(lambda piece: piece.reason.startswith("speech"), plan.kept):
         calm += range(at + 5, at + piece.frames - 5)
         at += piece.frames
-    shown = {n for cue in variant.cues for n in range(cue.start - 3, cue.end + 3)}
-    return set([n for n in calm if n not in shown][::3])
+    shown = {n for cue in variant.cues for n in range(cue.start, cue.end)}
+    return set(calm) - shown
 
 
 def test_the_brand_is_there_and_absent_where_it_is_not_wanted(tmp_path, made, plan):
