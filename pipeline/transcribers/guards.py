@@ -77,12 +77,16 @@ def _plain(words: Sequence[Word]) -> list[str]:
 
 
 def in_order(words: Iterable[Word], end_ms: int) -> tuple[Word, ...]:
-    """The words inside the sound, none beginning before the one ahead of it has ended, none without length."""
+    """The words inside the sound and one after another: each ends where the next one begins, none is without length."""
     ordered: list[Word] = []
     for word in words:
-        earliest = ordered[-1].end_ms if ordered else 0
-        start = min(max(word.start_ms, earliest), max(0, end_ms - 1))
+        earliest = ordered[-1].start_ms + 1 if ordered else 0
+        start = min(max(word.start_ms, earliest), max(earliest, end_ms - 1))
         end = min(max(word.end_ms, start + 1), end_ms)
-        if word.text.strip() and end > start:
-            ordered.append(Word(word.text.strip(), start, end, round(min(1.0, max(0.0, word.confidence)), 3)))
+        if not word.text.strip() or end <= start:
+            continue
+        if ordered and ordered[-1].end_ms > start:
+            ordered[-1] = replace(ordered[-1], end_ms=start)
+        sure = round(min(1.0, max(0.0, word.confidence)), 3)
+        ordered.append(replace(word, text=word.text.strip(), start_ms=start, end_ms=end, confidence=sure))
     return tuple(ordered)

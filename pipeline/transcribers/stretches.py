@@ -79,7 +79,7 @@ class Window:
             places = [Span(part.at_ms, part.end_ms) for part in self.parts]
             part = self.parts[_holder(start, end, places, clause_ended)]
             moved = part.span.start_ms - part.at_ms
-            inside = [span for span in speech if span.start_ms < part.span.end_ms and span.end_ms > part.span.start_ms]
+            inside = [span for span in speech if _touch(span, part.span)]
             span = (inside or [part.span])[_holder(start + moved, end + moved, inside or [part.span], clause_ended)]
             first = min(max(start + moved, span.start_ms), span.end_ms - 1)
             yield replace(word, start_ms=first, end_ms=min(max(end + moved, first + 1), span.end_ms))
@@ -109,7 +109,12 @@ def stretches(speech: Sequence[Span], end_ms: int, levels: Sequence[int] = ()) -
         Span(max(span.start_ms - PAD_MS, edges[n]), min(span.end_ms + PAD_MS, edges[n + 1]))
         for n, span in enumerate(joined)
     ]
-    return tuple(part for span in padded if span.ms > 0 for part in _divided(span, levels))
+    parts = (part for span in padded for part in _divided(span, levels))
+    return tuple(part for part in parts if any(_touch(part, span) for span in speech))
+
+
+def _touch(one: Span, other: Span) -> bool:
+    return one.start_ms < other.end_ms and other.start_ms < one.end_ms
 
 
 def _divided(span: Span, levels: Sequence[int]) -> Iterator[Span]:
