@@ -5,6 +5,7 @@ CandidError
 ├── WorkspaceError   a folder or file of the workspace cannot be read or written (rights, disk full)
 ├── RecipeError      a recipe, person or brand file is wrong
 ├── TranscriberError an engine or its model is missing or failed
+├── WeightsError     weights cannot be had: nobody has them, they are damaged, or there is no room for them
 ├── BatchError       many takes at once cannot begin or go on (a manifest, an engine or its workers)
 ├── AccountError     an account is missing, belongs to somebody else, or needs a new sign-in
 ├── PublishError     nothing may go out yet, or a service refuses it
@@ -46,6 +47,10 @@ class RecipeError(CandidError):
 
 class TranscriberError(CandidError):
     """An engine or its model is missing, or it failed."""
+
+
+class WeightsError(CandidError):
+    """Weights cannot be had: they are not known, nobody can be reached, they are damaged, or there is no room."""
 
 
 class FFmpegError(CandidError):

@@ -1,14 +1,14 @@
-"""faster-whisper: whisper's models by CTranslate2, several times faster on a CPU (extra `fast`)."""
+"""faster-whisper: whisper's models by CTranslate2, several times faster on a CPU ."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
 
-from pipeline import media
+from pipeline import media, weights
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Transcript, Word
-from pipeline.transcribers import guards, models
+from pipeline.transcribers import guards
 from pipeline.transcribers.language import code
 
 
@@ -19,12 +19,12 @@ class Engine:
     languages: frozenset[str] = frozenset()
 
     def __init__(self, model: str | None = None) -> None:
-        self.model = model or models.best(self.name) or "small"
+        self.model = model or weights.best(self.name) or "base"
 
     def lacks(self) -> str:
         if importlib.util.find_spec("faster_whisper") is None:
-            return "faster-whisper is not installed\npip install 'candid[fast]'"
-        if not models.path(self.name, self.model).is_file():
+            return "faster-whisper is not installed\npip install --force-reinstall faster-whisper"
+        if not weights.here(f"{self.name}:{self.model}"):
             return (
                 f"faster-whisper's model {self.model} is not here\ncandid models download faster-whisper:{self.model}"
             )
@@ -39,7 +39,7 @@ class Engine:
         words: list[Word] = []
         try:
             ctranslate2.set_random_seed(0)  # as whisper.py does; it holds for models that are loaded from now on
-            model = WhisperModel(str(models.path(self.name, self.model).parent), device="cpu", compute_type="int8")
+            model = WhisperModel(str(weights.path(f"{self.name}:{self.model}")), device="cpu", compute_type="int8")
             segments, info = model.transcribe(
                 media.samples(sound, 0, sound.samples)[:, 0],
                 language=code(hints.language),

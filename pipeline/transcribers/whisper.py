@@ -6,12 +6,13 @@ import importlib.util
 import pickle
 import warnings
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
-from pipeline import media
+from pipeline import media, weights
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Transcript, Word
-from pipeline.transcribers import guards, models
+from pipeline.transcribers import guards
 from pipeline.transcribers.language import code
 
 
@@ -21,14 +22,21 @@ class Engine:
     name = "whisper"
     languages: frozenset[str] = frozenset()
 
-    def __init__(self, model: str | None = None) -> None:
-        self.model = model or models.best(self.name) or "small"
+    def __init__(self, model: str | None = None, checkpoint: Path | None = None) -> None:
+        self.model = model or weights.best(self.name) or "small"
+        self._given = checkpoint
+
+    @property
+    def _checkpoint(self) -> Path:
+        """The file that is loaded: the one that was given, else the model's own."""
+        found = weights.find(f"{self.name}:{self.model}")
+        return self._given or weights.path(found) / found.files[0].name
 
     def lacks(self) -> str:
         if importlib.util.find_spec("whisper") is None:
             return "openai-whisper is not installed\npip install 'candid[whisper]'"
-        if not models.path(self.name, self.model).is_file():
-            return f"whisper's model {self.model} is not here\ncandid models download {self.model}"
+        if not self._given and not weights.here(f"{self.name}:{self.model}"):
+            return f"whisper's model {self.model} is not here\ncandid models download whisper:{self.model}"
         return ""
 
     def transcribe(self, sound: Sound, hints: Hints, progress: Callable[[float], None]) -> Transcript:
@@ -50,7 +58,7 @@ class Engine:
             language = _known(hints, whisper.tokenizer.LANGUAGES)
             try:
                 torch.manual_seed(0)  # where it is unsure it draws lots, and a take made again has to say the same
-                model = whisper.load_model(str(models.path(self.name, self.model)), device="cpu")
+                model = whisper.load_model(str(self._checkpoint), device="cpu")
                 with torch.inference_mode():
                     return model.transcribe(  # type: ignore[no-any-return]
                         samples,
@@ -65,7 +73,7 @@ class Engine:
             except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as fault:
                 raise TranscriberError(
                     f"whisper failed with its model {self.model} ({fault}).",
-                    f"Delete {models.path(self.name, self.model)} and run: candid models download {self.model}",
+                    f"Get the model again: candid models download whisper:{self.model}",
                 ) from fault
 
 
