@@ -80,7 +80,7 @@ def check(name: str | None) -> None:
     for each in wanted:
         wrong = weights.check(each)
         damaged += bool(wrong)
-        click.echo(f"{each.name} in {weights.path(each)}: {wrong or 'every file is as it should be'}")
+        click.echo(f"{each.name} {wrong or f'in {weights.path(each)}: every file is as it should be'}")
         if wrong:
             click.echo(f"  Get it again: candid models download {each.name}")
     if not wanted:

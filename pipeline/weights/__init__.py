@@ -59,7 +59,7 @@ def begun(asked: str | Weights) -> bool:
 
 
 def check(asked: str | Weights) -> str:
-    """What is wrong with its files, by their SHA-256; "" where nothing is. Reads all of them."""
+    """Where its files lie and what is wrong with them, by their SHA-256; "" where nothing is. Reads all of them."""
     return placing.check(_set(asked))
 
 

@@ -73,9 +73,15 @@ def begun(weights: Weights) -> bool:
     return any((place / file.name).is_file() for place in _places(weights) for file in weights.files)
 
 
-def check(weights: Weights, place: Path | None = None) -> str:
-    """What is wrong with the files, by their SHA-256: reads all of them. "" where each is the one it should be."""
-    place = place or path(weights)
+def check(weights: Weights) -> str:
+    """Where its files lie and what is wrong with them, by SHA-256: reads all. "" where each is as it should be."""
+    lying = (place for place in _places(weights) for file in weights.files if (place / file.name).is_file())
+    place = path(weights) if here(weights) else next(lying, path(weights))
+    wrong = _wrong(weights, place)
+    return f"in {place}: {wrong}" if wrong else ""
+
+
+def _wrong(weights: Weights, place: Path) -> str:
     wrong = []
     for file in weights.files:
         try:
@@ -114,7 +120,7 @@ def renew(weights: Weights, tell: Tell) -> Path:
     if here(weights):
         tell(f"checking {weights.told}", 0.0)
         place = path(weights)
-        if not (wrong := check(weights)):
+        if not (wrong := _wrong(weights, place)):
             return place
         if place != _places(weights)[0]:  # it lies in a folder of openai-whisper's, which is not ours to change
             file = place / weights.files[0].name
@@ -234,7 +240,7 @@ def _brought(weights: Weights, source: Source, draft: Path, tell: Tell) -> Path:
     step = f"fetching {weights.told} from {source.name}"
     tell(step, 0.0)
     source.bring(weights.files, place, lambda arrived: tell(step, min(0.99, arrived / weights.size)))
-    if wrong := check(weights, place):
+    if wrong := _wrong(weights, place):
         shutil.rmtree(place)
         raise SourceError(f"does not send what it should, and it was thrown away: {wrong}")
     tell(step, 1.0)

@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -139,7 +140,10 @@ class Site(_Web):
 
 
 def _host(address: str) -> str:
-    return urllib.parse.urlsplit(address).hostname or address
+    try:
+        return urllib.parse.urlsplit(address).hostname or address
+    except ValueError:
+        return address
 
 
 def _continue(address: str, file: File, target: Path, arrived: Arrived) -> None:
@@ -183,10 +187,10 @@ class _Watch:
 @contextlib.contextmanager
 def _opened(address: str, span: str, seconds: float) -> Iterator[http.client.HTTPResponse]:
     """The answer to a GET of `span` ("0-0"; "" for the whole file). Proxies come from the environment (urllib)."""
-    request = urllib.request.Request(address, headers={"Range": f"bytes={span}"} if span else {})  # noqa: S310 - below
     if not address.startswith(("https://", "http://")):
         raise SourceError(f"has no web address: {address}")
     with _talking():
+        request = urllib.request.Request(address, headers={"Range": f"bytes={span}"} if span else {})  # noqa: S310
         answer = urllib.request.urlopen(request, timeout=seconds, context=_trust())  # noqa: S310 - looked at above
     with answer:
         yield answer
@@ -213,6 +217,7 @@ def _talking() -> Iterator[None]:
     try:
         yield
     except urllib.error.HTTPError as fault:
+        fault.close()
         raise SourceError(f"refuses: {fault.code} {http.client.responses.get(fault.code, '')}".rstrip()) from fault
     except (OSError, ValueError, http.client.HTTPException) as fault:
         reason = fault.reason if isinstance(fault, urllib.error.URLError) else fault
@@ -324,19 +329,20 @@ def _pip(arguments: Sequence[str], folder: Path, seconds: float | None, arrived:
     # -P: a file pip.py in the current folder is not run
     command = [sys.executable, "-P", "-m", "pip", *arguments, "--no-input", "--disable-pip-version-check", "--no-color"]
     places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
-    with (folder / "said").open("w+b") as said:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, **places}
-        )
+    environment = {**os.environ, **places, "PYTHONIOENCODING": "utf-8"}
+    said: list[bytes] = []  # not in a file: where the disk is full, that is what has to be read
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    ) as process:
+        reader = threading.Thread(target=lambda: said.extend(process.stdout or ()), daemon=True)
+        reader.start()
         try:
             _wait(process, folder, seconds, arrived)
         finally:
             process.kill()
-            process.wait()
-        said.seek(0)
-        words = said.read().decode(errors="replace")
+            reader.join(1)
     if process.returncode:
-        raise _failed(words)
+        raise _failed(b"".join(said).decode(errors="replace"))
 
 
 def _wait(process: subprocess.Popen[Any], folder: Path, seconds: float | None, arrived: Arrived) -> None:
