@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 help:            ## Lists these commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-demo: $(VENV)/.core    ## Makes two videos from the clip that comes with Candid.
+demo: $(VENV)/.core    ## Makes two videos from the clip that comes with Candid; fetches the weights first (148 MB, once).
+	@$(BIN)/candid models download || echo "The demo is made all the same."
 	@$(BIN)/candid demo
 
 test: $(VENV)/.test    ## Runs every test, real renders included.

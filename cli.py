@@ -21,6 +21,7 @@ from commands import (
     approve,
     batch,
     circle,
+    models,
     people,
     publish,
     recipes,
@@ -235,6 +236,7 @@ for _command in (
     publish.takedown,
     circle.status,
     serve.serve,
+    models.models,
 ):
     main.add_command(_command)
 
@@ -270,38 +272,6 @@ def doctor(named: Path | None, as_json: bool) -> None:
             if finding.cure:
                 click.echo(f"     {finding.cure}")
     sys.exit(0 if all(finding.ok or not finding.essential for finding in findings) else 1)
-
-
-@main.group(name="models")
-def models_group() -> None:
-    """The speech models on this machine."""
-
-
-@models_group.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def models_list(as_json: bool) -> None:
-    """Lists the models, and which of them are here."""
-    from pipeline.transcribers import models
-
-    found = models.listed()
-    if as_json:
-        click.echo(json.dumps({"models": [asdict(model) for model in found]}, indent=1, default=str))
-        return
-    for model in found:
-        here = "here" if model.present else "not here"
-        click.echo(f"{model.engine:16} {model.name:20} {model.megabytes:6} MB  {here}")
-    click.echo("\nGet one with: candid models download NAME")
-
-
-@models_group.command(name="download")
-@click.argument("name")
-def models_download(name: str) -> None:
-    """Downloads a whisper model, for example: candid models download small"""
-    from pipeline.transcribers import models
-
-    with talk.progress("") as tell:
-        path = models.download(name, lambda done: tell(f"downloading {name}", done))
-    click.echo(f"The model {name} is here: {path}")
 
 
 # --- words for people -------------------------------------------------------------------------------------------------

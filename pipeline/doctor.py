@@ -44,6 +44,7 @@ def examine(space: Workspace) -> Iterator[Finding]:
     ):
         yield _looked(name, partial(metadata.version, package), f"pip install --force-reinstall {package}")
     yield _looked("captions font", _font, "pip install --force-reinstall font-roboto")
+    yield from _weights()
     yield from _transcribers()
     yield from _accounts()
     yield _folder(space)
@@ -71,6 +72,22 @@ def _font() -> str:
     from pipeline import fonts
 
     return ", ".join(path.name for path in fonts.default_fonts())
+
+
+def _weights() -> Iterator[Finding]:
+    """The weights that are here, and for the default ones that are not, who would be asked. Nobody is asked now."""
+    from pipeline import weights
+
+    for each in weights.known():
+        if weights.here(each):
+            yield Finding(f"weights {each.name}", True, f"in {weights.path(each)}")
+        elif each.name == weights.DEFAULT:
+            who = " or ".join(source.name for source in each.sources)
+            then = "CANDID_OFFLINE forbids to fetch them" if weights.offline() else f"fetched at first need, from {who}"
+            says = f"not here; {each.told}, {then}"
+            yield Finding(
+                f"weights {each.name}", False, says, "Fetch them now: candid models download", essential=False
+            )
 
 
 def _transcribers() -> Iterator[Finding]:

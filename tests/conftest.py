@@ -14,6 +14,9 @@ from click.testing import CliRunner
 from hypothesis import settings
 
 import cli
+from pipeline import weights
+from pipeline.errors import CandidError
+from pipeline.progress import quiet
 from tests import caption_linter
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +60,38 @@ def media() -> Path:
     folder = Path(os.environ.get("CANDID_MEDIA", ROOT.parent / "shared" / "media"))
     if not folder.is_dir():
         pytest.skip(f"the real clips are not here ({folder}); set CANDID_MEDIA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_by_surprise() -> Iterator[None]:
+    """No test fetches weights into the user's own folder, except by `hearing`, or where it says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANDID_OFFLINE", "1")
+        yield
+
+
+@pytest.fixture(scope="session")
+def hearing(_nothing_by_surprise: None) -> Callable[[str], Path]:
+    """The folder of real weights by name ("base", "tiny.en"), fetched once a machine by the product's own room.
+
+    Where they can neither be found nor fetched, the test that asks is skipped with the reason.
+    """
+    found: dict[str, Path | str] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CANDID_OFFLINE")
+        for name in ("base", "tiny.en"):
+            try:
+                found[name] = weights.get(name, quiet)
+            except CandidError as fault:
+                found[name] = str(fault)
+
+    def folder(name: str) -> Path:
+        place = found[name]
+        if isinstance(place, str):
+            pytest.skip(place)
+        return place
+
     return folder
 
 

@@ -40,7 +40,8 @@ def test_doctor_fails_where_no_video_can_be_made(candid, monkeypatch):
 
 def test_models_are_listed(candid):
     assert "candid models download NAME" in candid("models", "list").out
-    assert json.loads(candid("models", "list", "--json").out)["models"][0]["name"] == "small"
+    first = json.loads(candid("models", "list", "--json").out)["models"][0]
+    assert first["name"] == "faster-whisper:base" and first["default"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_models_are_listed(candid):
         (["render", "nowhere.mp4"], 1, "There is no file nowhere.mp4."),
         (["render", "x.mp4", "-r", "none"], 1, "There is no recipe at"),
         (["render", "x.mp4", "--as", "nobody"], 1, "There is no person 'nobody'."),
-        (["models", "download", "nope"], 1, "There is no model 'nope'."),
+        (["models", "download", "nope"], 1, "There are no weights 'nope'."),
         (["destroy"], 2, "No such command"),
     ],
 )

@@ -38,7 +38,7 @@ FLOORS: list[set[str]] = [
     {"plan", "edit"},
     {"similar", "chapters"},
     {"board", "comments"},
-    {"ffmpeg", "graph", "limits", "fonts", "shelf", "cutlist"},
+    {"ffmpeg", "graph", "limits", "fonts", "shelf", "cutlist", "weights"},
     {"workspace", "media", "tomlfile", "artwork", "vault", "wire", "signin", "receipts", "quota"},
     {"brand", "people", "recipes", "graphics", "encode", "listen", "transcribers", "sound", "takes", "accounts"},
     {"join", "find_out", "doctor", "publishers"},
@@ -117,9 +117,10 @@ def test_no_engine_imports_another(path):
     assert {name for name in imported if name.split(".")[-1] in engines} == set()
 
 
-def test_only_one_room_starts_ffmpeg():
+def test_only_two_rooms_start_processes():
+    """ffmpeg, and pip by the room that fetches weights."""
     starters = {_room(path) for path in _modules() if "subprocess" in _imports(path)}
-    assert starters == {"ffmpeg"}
+    assert starters == {"ffmpeg", "weights"}
 
 
 def test_help_imports_nothing_heavy():

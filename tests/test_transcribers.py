@@ -1,15 +1,10 @@
-"""Engines hear what is said, time a given text, leave out what whisper invents; nothing is downloaded by surprise."""
+"""Engines hear what is said, time a given text and leave out what whisper invents."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 import sys
-import threading
-from functools import partial
-from http.client import HTTPException
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import listen, transcribers
+from pipeline import listen, transcribers, weights
 from pipeline import media as clips
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Span, Transcript, Word
-from pipeline.transcribers import guards, models, pocketsphinx, pronounce, whisper
+from pipeline.transcribers import guards, pocketsphinx, pronounce, whisper
 from pipeline.workspace import product_assets
 from tests.words import BARS, SAID, plain
 
@@ -33,6 +28,15 @@ def nothing_here(tmp_path, monkeypatch) -> Path:
     """A machine without any model."""
     monkeypatch.setenv("CANDID_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"
+
+
+def _sizes_only(name: str) -> None:
+    """Files of the right sizes, which is all that is looked at before a model is loaded; they are sparse."""
+    folder = weights.path(name)
+    folder.mkdir(parents=True)
+    for file in weights.find(name).files:
+        with (folder / file.name).open("wb") as empty:
+            empty.truncate(file.size)
 
 
 # --- which engine -----------------------------------------------------------------------------------------------------
@@ -49,11 +53,11 @@ def test_auto_takes_the_embedded_engine_where_no_model_is_here(nothing_here):
     choice = transcribers.choose("auto")
     assert choice.engine.name == "pocketsphinx"
     assert "since whisper's model small is not here" in choice.why
+    assert "faster-whisper's model base is not here" in choice.why
 
 
 def test_auto_takes_whisper_once_its_model_is_here(nothing_here):
-    nothing_here.mkdir()
-    (nothing_here / "base.pt").touch()
+    _sizes_only("whisper:base")
     choice = transcribers.choose("auto")
     assert (choice.engine.name, choice.engine.model) == ("whisper", "base")
 
@@ -67,7 +71,7 @@ def test_a_language_that_nobody_here_knows_gets_no_captions(nothing_here):
 
 def test_an_engine_asked_for_by_name_is_taken_or_refused_with_the_cure(nothing_here):
     assert transcribers.choose("pocketsphinx").engine.name == "pocketsphinx"
-    with pytest.raises(TranscriberError, match="candid models download tiny"):
+    with pytest.raises(TranscriberError, match="candid models download whisper:tiny"):
         transcribers.choose("whisper:tiny")
     with pytest.raises(TranscriberError, match="Known: auto, whisper"):
         transcribers.choose("wisper")
@@ -310,18 +314,17 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     torch.nn.init.normal_(model.decoder.token_embedding.weight, std=4.0)
     folder = tmp_path_factory.mktemp("models")
     torch.save({"dims": dims.__dict__, "model_state_dict": model.state_dict()}, folder / "tiny.pt")
-    return folder
+    return folder / "tiny.pt"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", None])
-def test_whisper_loads_a_checkpoint_and_times_words(language, tiny_checkpoint, monkeypatch, tmp_path):
-    monkeypatch.setenv("CANDID_MODELS", str(tiny_checkpoint))
+def test_whisper_loads_a_checkpoint_and_times_words(language, tiny_checkpoint, tmp_path):
     chance = np.random.default_rng(1)
     path = tmp_path / "sound.raw"
     path.write_bytes((chance.standard_normal(16000) * 3000).astype("<i2").tobytes())
     sound = Sound(path, 16000, 1, 16000, "<i2")
-    engine = transcribers.choose("whisper:tiny").engine
+    engine = whisper.Engine("tiny", tiny_checkpoint)
     found = engine.transcribe(sound, Hints(language, ("Zephyr",), (Span(0, 1000),)), lambda done: None)
     assert (found.engine, found.model, found.draft) == ("whisper", "tiny", False)
     assert found.language
@@ -332,18 +335,16 @@ def test_whisper_loads_a_checkpoint_and_times_words(language, tiny_checkpoint, m
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_told_with_the_cure(monkeypatch, tmp_path):
-    monkeypatch.setenv("CANDID_MODELS", str(tmp_path))
+def test_a_damaged_checkpoint_is_told_with_the_cure(tmp_path):
     (tmp_path / "tiny.pt").write_bytes(b"no model")
-    with pytest.raises(TranscriberError, match="candid models download tiny"):
-        whisper.Engine("tiny").transcribe(_silence(tmp_path, 1), Hints(), lambda done: None)
+    with pytest.raises(TranscriberError, match="candid models download whisper:tiny"):
+        whisper.Engine("tiny", tmp_path / "tiny.pt").transcribe(_silence(tmp_path, 1), Hints(), lambda done: None)
 
 
 @pytest.mark.slow
-def test_whisper_is_asked_for_languages_that_it_knows(tiny_checkpoint, monkeypatch, tmp_path):
-    monkeypatch.setenv("CANDID_MODELS", str(tiny_checkpoint))
+def test_whisper_is_asked_for_languages_that_it_knows(tiny_checkpoint, tmp_path):
     with pytest.raises(TranscriberError, match="does not know the language klingon"):
-        whisper.Engine("tiny").transcribe(_silence(tmp_path, 1), Hints("klingon"), lambda done: None)
+        whisper.Engine("tiny", tiny_checkpoint).transcribe(_silence(tmp_path, 1), Hints("klingon"), lambda done: None)
 
 
 # --- faster-whisper, by a double: its models cannot be made here ------------------------------------------------------
@@ -351,7 +352,7 @@ def test_whisper_is_asked_for_languages_that_it_knows(tiny_checkpoint, monkeypat
 
 @pytest.fixture
 def double(monkeypatch):
-    """A double of faster-whisper: two segments, the second in a loop over silence; a download that breaks off."""
+    """A double of faster-whisper: two segments, the second in a loop over silence."""
 
     seeds: list[int] = []
 
@@ -368,16 +369,9 @@ def double(monkeypatch):
             )
             return (_segment(words) for words in said), SimpleNamespace(language="en")
 
-    def download_model(name, output_dir):
-        Path(output_dir).mkdir(parents=True)
-        (Path(output_dir) / "model.bin").touch()
-        if name == "base":
-            raise RuntimeError("the line went dead")
-
     for name, content in (
         ("ctranslate2", {"set_random_seed": seeds.append}),
         ("faster_whisper", {"WhisperModel": Model}),
-        ("faster_whisper.utils", {"download_model": download_model}),
     ):
         module = ModuleType(name)
         module.__spec__ = ModuleSpec(name, None)
@@ -391,7 +385,7 @@ def _segment(words):
 
 
 def test_faster_whisper_says_words_without_what_it_invents(double, nothing_here, tmp_path):
-    models.download("faster-whisper:tiny", lambda done: None)
+    _sizes_only("faster-whisper:tiny")
     engine = transcribers.choose("faster-whisper:tiny").engine
     steps: list[float] = []
     found = engine.transcribe(_silence(tmp_path, 8), Hints("en-GB", speech=(Span(0, 1000),)), steps.append)
@@ -401,86 +395,3 @@ def test_faster_whisper_says_words_without_what_it_invents(double, nothing_here,
     ]
     assert (found.engine, found.model, found.language, found.draft) == ("faster-whisper", "tiny", "en", False)
     assert steps == sorted(steps) and 0 < steps[-1] <= 1
-
-
-def test_a_faster_whisper_model_is_whole_or_not_there(double, nothing_here):
-    with pytest.raises(TranscriberError, match="the line went dead"):
-        models.download("faster-whisper:base", lambda done: None)
-    assert list(nothing_here.iterdir()) == []
-
-
-# --- models -----------------------------------------------------------------------------------------------------------
-
-
-WEIGHTS = b"weights" * 300_000
-SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A real web server on loopback with one file, named as whisper's are; asked for "half", it breaks off there."""
-    served = tmp_path / "served" / SHA256
-    served.mkdir(parents=True)
-    (served / "tiny.pt").write_bytes(WEIGHTS)
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            """Says nothing."""
-
-        def do_GET(self):
-            if self.path.endswith("?half"):
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(WEIGHTS)))
-                self.end_headers()
-                self.wfile.write(WEIGHTS[: len(WEIGHTS) // 2])
-            else:
-                super().do_GET()
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served.parent))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/{SHA256}/tiny.pt"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_download_is_whole_and_checked(server, tmp_path):
-    steps: list[float] = []
-    models.fetch(server, tmp_path / "models" / "tiny.pt", sha256=SHA256, progress=steps.append)
-    assert (tmp_path / "models" / "tiny.pt").read_bytes() == WEIGHTS
-    assert steps[-1] == 1.0 and steps == sorted(steps)
-
-
-def test_a_damaged_download_leaves_nothing(server, tmp_path):
-    with pytest.raises(TranscriberError, match="damaged"):
-        models.fetch(server, tmp_path / "models" / "tiny.pt", sha256="0" * 64, progress=lambda done: None)
-    assert list((tmp_path / "models").iterdir()) == []
-
-
-@pytest.mark.slow
-def test_models_come_from_whispers_own_table(server, nothing_here, monkeypatch):
-    import whisper as openai_whisper
-
-    monkeypatch.setitem(openai_whisper._MODELS, "tiny", server)
-    assert models.download("tiny", lambda done: None) == nothing_here / "tiny.pt"
-    assert transcribers.choose("whisper:tiny").engine.lacks() == ""
-    monkeypatch.setitem(openai_whisper._MODELS, "base", f"http://127.0.0.1:9/{SHA256}/base.pt")
-    with pytest.raises(TranscriberError, match="could not be downloaded"):
-        models.download("base", lambda done: None)
-
-
-def test_a_connection_that_breaks_leaves_nothing(server, tmp_path):
-    with pytest.raises((TranscriberError, HTTPException)):
-        models.fetch(server + "?half", tmp_path / "models" / "tiny.pt", sha256=SHA256, progress=lambda done: None)
-    assert list((tmp_path / "models").iterdir()) == []
-
-
-def test_unknown_models_are_answered_with_the_known_ones(nothing_here):
-    with pytest.raises(TranscriberError, match="Known: small, turbo"):
-        models.download("smal", lambda done: None)
-
-
-def test_the_list_says_what_is_here(nothing_here):
-    nothing_here.mkdir()
-    (nothing_here / "small.pt").touch()
-    assert [(model.engine, model.name) for model in models.listed() if model.present] == [("whisper", "small")]
