@@ -67,6 +67,8 @@ def download(name: str | None) -> None:
 
         place = weights.download(wanted, tell)
     click.echo(f"{wanted.told} is here: {place}")
+    if weights.aside(wanted).exists():
+        click.echo(f"What lay there before was damaged, and can be deleted: {weights.aside(wanted)}")
 
 
 @models.command()

@@ -24,6 +24,7 @@ __all__ = [
     "Site",
     "Source",
     "Weights",
+    "aside",
     "at_need",
     "begun",
     "best",
@@ -61,6 +62,11 @@ def begun(asked: str | Weights) -> bool:
 def check(asked: str | Weights) -> str:
     """Where its files lie and what is wrong with them, by their SHA-256; "" where nothing is. Reads all of them."""
     return placing.check(_set(asked))
+
+
+def aside(asked: str | Weights) -> Path:
+    """Where damaged files of the set lie, if it was fetched anew over some."""
+    return placing.aside(_set(asked))
 
 
 def get(asked: str | Weights, tell: Tell) -> Path:

@@ -11,12 +11,12 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import WeightsError
 from pipeline.progress import Tell
-from pipeline.weights.sources import Source, SourceError
+from pipeline.weights.sources import Source, SourceError, bytes_in
 from pipeline.weights.table import DEFAULT, Weights, megabytes
 
 _REMEMBERED_S = 600  # a fetch that failed is not tried again by itself for so long
@@ -98,39 +98,36 @@ def _wrong(weights: Weights, place: Path) -> str:
 # --- getting it -------------------------------------------------------------------------------------------------------
 
 
-def fetch(weights: Weights, tell: Tell, *, by_hand: bool = True) -> Path:
-    """Fetches the set unless it is here, and returns its folder. WeightsError where that cannot be done.
+def fetch(weights: Weights, tell: Tell, *, by_hand: bool = True, good: Callable[[Weights], bool] = here) -> Path:
+    """Fetches the set unless it is here and `good`, and returns its folder. WeightsError where that cannot be done.
 
     Unless `by_hand`, what failed a few minutes ago is not tried again.
     """
-    if here(weights):
+    if good(weights):
         return path(weights)
     if offline():
-        what = f"{weights.title} is not here, and CANDID_OFFLINE forbids to fetch it."
+        state = "damaged" if here(weights) else "not here"
+        what = f"{weights.title} is {state}, and CANDID_OFFLINE forbids to fetch it."
         raise WeightsError(what, f"Without CANDID_OFFLINE, run: {_command(weights)}")
     try:
         with _alone(weights, tell):
-            return path(weights) if here(weights) else _remembering(weights, tell, by_hand)
+            return path(weights) if good(weights) else _remembering(weights, tell, by_hand)
+    except BrokenPipeError:  # nobody listens any more to what `tell` prints
+        raise
     except OSError as fault:
         raise _unwritten(weights, fault) from fault
 
 
 def renew(weights: Weights, tell: Tell) -> Path:
-    """As `fetch`, asked for by hand: what lies there is read and checked first, and set aside where it is damaged."""
-    if here(weights):
+    """As `fetch`, asked for by hand: what lies there is read and checked, and replaced where it is damaged."""
+
+    def right(weights: Weights) -> bool:
+        if not here(weights):
+            return False
         tell(f"checking {weights.told}", 0.0)
-        place = path(weights)
-        if not (wrong := _wrong(weights, place)):
-            return place
-        if place != _places(weights)[0]:  # it lies in a folder of openai-whisper's, which is not ours to change
-            file = place / weights.files[0].name
-            raise WeightsError(f"{file} is damaged: {wrong}.", "Delete it and run the same command again.")
-        try:
-            with _alone(weights, tell):
-                _set_aside(place)
-        except OSError as fault:
-            raise _unwritten(weights, fault) from fault
-    return fetch(weights, tell)
+        return not _wrong(weights, path(weights))
+
+    return fetch(weights, tell, good=right)
 
 
 def _remembering(weights: Weights, tell: Tell, by_hand: bool) -> Path:
@@ -254,23 +251,21 @@ def _put(weights: Weights, place: Path, draft: Path) -> Path:
             os.fsync(opened.fileno())
     target = folder() / weights.folder
     if target.exists():
-        _set_aside(target)
+        shutil.rmtree(aside(weights), ignore_errors=True)
+        target.rename(aside(weights))
     place.replace(target)
     shutil.rmtree(draft, ignore_errors=True)
     return target
 
 
-def _set_aside(target: Path) -> None:
-    """What is damaged is kept under another name: it may be somebody's own work."""
-    aside = target.with_name(f"{target.name}.damaged")
-    shutil.rmtree(aside, ignore_errors=True)
-    target.rename(aside)
+def aside(weights: Weights) -> Path:
+    """Where damaged files of the set are kept when it is fetched anew: they may be somebody's own work."""
+    return folder() / f"{weights.folder}.damaged"
 
 
 def _lack_of_room(weights: Weights, begun: Path, copies: int) -> str:
     """What the disk lacks for what is still missing; "" where there is room."""
-    there = sum(file.stat().st_size for file in begun.rglob("*") if file.is_file()) if begun.is_dir() else 0
-    needed = max(0, weights.size * copies - there) + _SPARE
+    needed = max(0, weights.size * copies - bytes_in(begun)) + _SPARE
     free = shutil.disk_usage(folder()).free
     return f"{megabytes(needed)} are needed, {megabytes(free)} are free" if free < needed else ""
 

