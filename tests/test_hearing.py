@@ -423,9 +423,10 @@ def openai(hearing: Callable[[str], Path], tmp_path_factory) -> Iterator[Ear]:
     folder = tmp_path_factory.mktemp("models")
     (folder / "whisper-base").mkdir()
     checkpoint.write(hearing("base") / "model.bin", folder / "whisper-base" / "base.pt", heads=8)
-    with pytest.MonkeyPatch.context() as patch, Ear(whisper.Engine("base")) as opened:
-        patch.setenv("CANDID_MODELS", str(folder))
-        opened.get_ready()
+    with Ear(whisper.Engine("base")) as opened:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CANDID_MODELS", str(folder))
+            opened.ask(_peak)  # its process has started with that folder, and loaded the model
         yield opened
 
 

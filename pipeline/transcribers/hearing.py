@@ -52,7 +52,7 @@ class Ear:
         """Starts loading the model, while its user still does something else."""
         if self._pool is None:
             self._pool = self._stack.enter_context(limits.processes(memory=None))
-            self._pool.submit(_opened, self.engine)
+            self._pool.submit(_load, self.engine)
 
     def ask(self, task: Callable[..., T], *arguments: object) -> T:
         """What `task(listener, *arguments)` returns, done by the process. Raises TranscriberError."""
@@ -155,6 +155,10 @@ def _is_another(best: str, before: str, likely: Mapping[str, float]) -> bool:
 @functools.lru_cache(maxsize=1)
 def _opened(engine: Engine) -> Listener:
     return engine.listener()
+
+
+def _load(engine: Engine) -> None:
+    _opened(engine)
 
 
 def _by_listener(engine: Engine, task: Callable[..., T], *arguments: Any) -> T:
