@@ -6,17 +6,19 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipeline import ffmpeg, limits, listen, media, scripted, transcribers
+from pipeline import ffmpeg, limits, listen, media, scripted
+from pipeline.edit import Text
 from pipeline.errors import ClipError
 from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcript
 from pipeline.progress import Clock, Tell
 from pipeline.shelf import Shelf
-from pipeline.transcribers import Choice
+from pipeline.transcribers import Choice, aligning
+from pipeline.transcribers.aligning import Aligner
 from pipeline.wording import printable
 
 T = TypeVar("T")
@@ -48,7 +50,8 @@ class Found:
 class Desk:
     """What is at hand while one take is looked at:
 
-    its shelf, a process with limits that reads files from outside, who listens.
+    its shelf, a process with limits that reads files from outside, who listens, and who times a given text (None: no
+    engine here can).
     """
 
     shelf: Shelf
@@ -57,6 +60,7 @@ class Desk:
     recipe: Recipe
     tell: Tell
     clock: Clock
+    aligner: Aligner | None = None
 
 
 def look(path: Path, number: int, desk: Desk) -> Found:
@@ -216,7 +220,7 @@ def _transcript(
 ) -> Transcript:
     """The words:
 
-    corrected by hand in words.json, else aligned to the recipe's script, else as the engine hears them.
+    corrected by hand in words.json, else as the engine hears them, spelled as in the recipe's script.
     """
     name = _name("words", number)
     corrected = desk.shelf.by_hand(name, clip.sha256, Transcript)
@@ -225,25 +229,33 @@ def _transcript(
     recipe, choice = desk.recipe, desk.choice
     asked = [recipe.script, choice.engine.name, choice.engine.model]
     causes = [_VERSION, clip.sha256, recipe.language, recipe.vocabulary, activity.speech, asked]
-    return desk.shelf.value(name, causes, Transcript, lambda: _transcribed(activity, sound(), desk), about=clip.sha256)
+    return desk.shelf.value(
+        name, causes, Transcript, lambda: _transcribed(clip, activity, sound(), desk), about=clip.sha256
+    )
 
 
-def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
+def _transcribed(clip: Clip, activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
     if sound is None or not activity.speech:
         return Transcript()
     recipe, engine = desk.recipe, desk.choice.engine
     hints = Hints(recipe.language, recipe.vocabulary, activity.speech)
     heard = engine.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
-    return _as_scripted(heard, activity, sound, desk) if recipe.script else heard
+    return _as_scripted(heard, clip, activity, sound, desk) if recipe.script else heard
 
 
-def _as_scripted(heard: Transcript, activity: Activity, sound: Sound, desk: Desk) -> Transcript:
-    """The script's words where they were said; an engine that cannot be trusted by the word judges by the sentence."""
-    script, language = desk.recipe.script, desk.recipe.language or "en"
-    if heard.words and not heard.draft:
-        return scripted.spelled(script, heard)
-    found = scripted.judged(script, heard)
+def _as_scripted(heard: Transcript, clip: Clip, activity: Activity, sound: Sound, desk: Desk) -> Transcript:
+    """What was heard, spelled as in the script; the script over the speech where nobody could listen.
+
+    Words of the script that stand for others are timed by their sound. Where the engine that heard them cannot do that
+    they keep the time of those that they stand for.
+    """
+    script, language = desk.recipe.script, heard.language or desk.recipe.language or ""
+    if heard.engine == Transcript().engine:
+        return scripted.unheard(script, activity.speech, language)
+    told = scripted.spelled(script, heard)
+    if desk.aligner is None or not told.fresh:
+        return replace(heard, words=told.words)
     desk.tell("aligning", 0)
-    spoken = found.without_besides(activity.speech)
-    aligned = transcribers.align(sound, " ".join(found.said), language, spoken)
-    return scripted.together(aligned, found.besides, heard.draft)
+    text = Text(clip.sha256, 0, sound.samples * 1000 // sound.rate, told.words, told.fresh)
+    placed = aligning.placed(text, (), activity.speech, sound, language or "en", desk.aligner)
+    return replace(heard, words=placed.words)

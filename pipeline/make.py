@@ -73,7 +73,7 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
             with find_out.unless_changed(found):
                 with clock("plan"):
-                    obeyed = corrections.obeyed(found, shelf, tell)
+                    obeyed = corrections.obeyed(found, shelf, tell, desk.aligner)
                     found = list(obeyed.found)
                     decided, sheet = _decide(order, obeyed, shelf)
                 with clock("graphics"):
@@ -96,7 +96,7 @@ def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
         choice = transcribers.choose(order.transcriber, order.recipe.language)
         desk = Desk(shelf, reader, choice, order.recipe, tell, Clock())
         found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
-        return _decide(order, corrections.obeyed(found, shelf, tell), shelf)[0]
+        return _decide(order, corrections.obeyed(found, shelf, tell, desk.aligner), shelf)[0]
 
 
 def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
