@@ -75,9 +75,14 @@ def _ms(spans: Sequence[Span]) -> int:
 
 
 def _between(spans: Sequence[Span], words: Sequence[Word], first: int, last: int) -> list[Span]:
-    """What of the spans lies between the words before `first` and those from `last` on; a moment where nothing does."""
+    """What of the spans words first..last have; a moment where that is nothing.
+
+    It goes up to their neighbors; where a word at an end has a place itself, to the edge of that.
+    """
     low = words[first - 1].end_ms if first else spans[0].start_ms
     high = words[last].start_ms if last < len(words) else spans[-1].end_ms
+    low = words[first].start_ms if words[first].confidence else low
+    high = words[last - 1].end_ms if words[last - 1].confidence else high
     inside = (Span(max(span.start_ms, low), min(span.end_ms, high)) for span in spans)
     return [span for span in inside if span.ms > 0] or [Span(low, low)]
 

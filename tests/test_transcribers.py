@@ -24,7 +24,6 @@ from pipeline import media as clips
 from pipeline.errors import TranscriberError
 from pipeline.model import Hints, Sound, Span, Transcript, Word
 from pipeline.transcribers import guards, models, pocketsphinx, pronounce, whisper
-from pipeline.workspace import product_assets
 from tests.words import BARS, SAID, plain
 
 
@@ -120,19 +119,6 @@ def test_speech_that_ends_in_the_middle_of_a_word_is_heard(end_ms, media, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.real_media
-@pytest.mark.parametrize("name", BARS)
-def test_the_true_text_is_aligned_to_real_speech(name, media, tmp_path):
-    sound, hints = _heard(media / name, tmp_path)
-    found = transcribers.align(sound, SAID[name], "en", hints.speech)
-    assert [word.text for word in found.words] == SAID[name].split()
-    assert _in_order(found, sound)
-    spoken = sum(any(s.start_ms - 300 <= w.start_ms and w.end_ms <= s.end_ms + 300 for s in hints.speech)
-                 for w in found.words)  # fmt: skip
-    assert spoken >= 0.95 * len(found.words)
-
-
-@pytest.mark.slow
-@pytest.mark.real_media
 def test_what_is_heard_does_not_depend_on_what_was_heard_before(media, tmp_path):
     """Processes take stretches as they are free: a batch that was killed and goes on has to hear the same."""
     sound, hints = _heard(media / "bench-talk.mp4", tmp_path)
@@ -147,50 +133,6 @@ def _in_order(found: Transcript, sound: Sound) -> bool:
     starts = [word.start_ms for word in found.words]
     inside = all(0 <= word.start_ms < word.end_ms <= sound.samples / 16 + 1 for word in found.words)
     return starts == sorted(starts) and inside
-
-
-@pytest.mark.slow
-def test_alignment_places_words_of_the_demo_where_they_are_said(tmp_path):
-    sound, hints = _heard(product_assets() / "demo" / "demo.mp4", tmp_path)
-    text = (
-        "You asked for the most creative way to destroy a server. Um. This one is twelve years old. Today, we pour "
-        "coffee on it. No, wait. We drop the piano on it. That was overdue. Tell us what we should destroy next."
-    )
-    found = {word.text: word for word in transcribers.align(sound, text, "en", hints.speech).words}
-    assert abs(found["Um."].start_ms - 6300) < 150
-    assert abs(found["That"].start_ms - 22800) < 150
-    assert abs(found["next."].end_ms - 26700) < 200
-
-
-@pytest.mark.slow
-def test_words_that_no_dictionary_has_do_not_stop_alignment(tmp_path):
-    sound, hints = _heard(product_assets() / "demo" / "demo.mp4", tmp_path)
-    text = "You asked for the most Zwrxqueltz way to destroy 1 Böblingen-Server™ — 平和 — This one is 12 years old."
-    found = transcribers.align(sound, text, "en", hints.speech)
-    assert [word.text for word in found.words] == text.split()
-
-
-@pytest.mark.parametrize("text", ["", "   ", "— … —"])
-def test_a_text_without_words_aligns_to_nothing_that_is_heard(text, tmp_path):
-    sound = _silence(tmp_path, 1)
-    assert all(word.confidence == 0 for word in transcribers.align(sound, text).words)
-
-
-@pytest.mark.slow
-def test_a_text_that_cannot_fit_is_laid_evenly(tmp_path):
-    found = transcribers.align(_silence(tmp_path, 1), "far too many words for one second of silence " * 20)
-    assert len(found.words) > 100
-    assert _in_order(found, _silence(tmp_path, 1))
-
-
-@pytest.mark.slow
-def test_a_text_that_does_not_fit_is_laid_where_somebody_speaks(tmp_path):
-    speech = (Span(1000, 2000), Span(5000, 6000))
-    text = "not one of these many many words was ever said by anybody in here " * 20
-    found = transcribers.align(_silence(tmp_path, 8), text, "en", speech)
-    assert len(found.words) > 200
-    assert all(any(s.start_ms <= word.start_ms <= s.end_ms for s in speech) for word in found.words)
-    assert found.words[0].start_ms == 1000 and found.words[-1].end_ms >= 5990
 
 
 def _silence(folder: Path, seconds: int) -> Sound:

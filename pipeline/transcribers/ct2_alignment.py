@@ -22,7 +22,8 @@ _LONGEST = 448  # positions of Whisper's decoder
 def encoded(model: Any, samples: Samples) -> Encoded:
     """What the encoder of a faster_whisper.WhisperModel makes of a window of 30 s at most; shape (1500, width).
 
-    Kept as float16 (1.5 MB for base): that moves a word by 20 ms, one frame, at most (measured 2026-11).
+    Kept as float16 (1.5 MB for base): of 338 words that moved 303 not at all and 30 by one frame (20 ms); the other
+    five were, but for one, the first after a pause, whose beginning the speech detector decides (measured 2026-11).
     """
     from faster_whisper.audio import pad_or_trim
 
