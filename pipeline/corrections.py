@@ -235,21 +235,28 @@ def _timed(
     clips = {each.clip.sha256: each for each in found}
     told, faults = [], dict[str, None]()
     for text in asked.texts:
-        clip = clips.get(text.clip)
-        sound = clip.heard() if clip and text.fresh else None
+        again, clip = _again(text), clips.get(text.clip)
+        sound = clip.heard() if clip and again.fresh else None
         if clip is None or sound is None:
             told.append(text)
             continue
         tell("aligning", 0)
         said = asked.corrected(clip.transcript, text.clip).words
         beside = [word for word in said if not text.start_ms <= (word.start_ms + word.end_ms) / 2 < text.end_ms]
-        about = (text, beside, clip.activity.speech, sound, clip.transcript.language or "en")
+        about = (again, beside, clip.activity.speech, sound, clip.transcript.language or "en")
         try:
             told.append(aligning.placed(*about, aligner))
         except TranscriberError as fault:
             faults[f"{fault.what} {fault.do}"] = None
             told.append(aligning.placed(*about, None))
     return tuple(told), faults
+
+
+def _again(text: Text) -> Text:
+    """With the words that could not be placed to be listened to again: there may be an engine now, or a better one."""
+    lost = [number for number, word in enumerate(text.words) if word.confidence == 0]
+    words = tuple(replace(word, confidence=word.confidence or 1.0) for word in text.words)
+    return replace(text, words=words, fresh=tuple(sorted({*text.fresh, *lost})))
 
 
 def _unplaced(texts: Sequence[Text], found: Sequence[Found]) -> Iterator[str]:

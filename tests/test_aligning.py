@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import corrections, edit, listen, scripted
+from pipeline import corrections, edit, find_out, listen, scripted
 from pipeline import media as clips
-from pipeline.edit import Edits, Text
-from pipeline.edit.corrected import _tokens
+from pipeline.edit import Edits, Line, Text
+from pipeline.edit.corrected import _tokens, corrected
 from pipeline.errors import TranscriberError
-from pipeline.model import Activity, Sound, Span, Transcript, Word, joined
+from pipeline.model import Activity, Recipe, Sound, Span, Transcript, Word, joined
 from pipeline.shelf import Store
 from pipeline.transcribers import aligning, ct2_alignment, subwords
 from pipeline.transcribers.aligning import Encodings
@@ -433,6 +433,24 @@ def test_words_that_nobody_says_are_told_and_marked(city):
     assert texts[0].words[16].end_ms <= texts[0].words[17].start_ms < texts[0].words[17].end_ms
 
 
+@pytest.mark.slow
+@pytest.mark.real_media
+def test_words_that_could_not_be_placed_are_listened_to_again_once_an_engine_is_here(city):
+    found = _found(city.sound, city.speech, city.words)
+    texts, _ = corrections._timed(Edits(texts=(_text(city.words, 17),)), [found], None, lambda *_: None)
+    assert texts[0].words[17].confidence == 0
+    (text,), _ = corrections._timed(Edits(texts=texts), [found], city.ear, lambda *_: None)
+    assert text.words[17].confidence == 1 and list(corrections._unplaced([text], [found])) == []
+    assert abs(text.words[17].start_ms - city.words[17].start_ms) <= 20
+
+
+def test_a_word_without_a_place_stays_one_where_its_sentence_is_corrected_again():
+    lost = replace(Word("use", 1200, 1500), confidence=0.0)
+    words = (Word("We", 1000, 1200), lost, Word("servers.", 1500, 2400))
+    text = corrected("abc", Line(0, words, "We use servers."), "We use computers.")
+    assert text.fresh == (1, 2)
+
+
 @pytest.mark.parametrize("aligner", [None, "fails"])
 def test_where_no_engine_works_the_words_lie_in_the_speech_and_it_is_told(aligner, tmp_path):
     class Failing:
@@ -456,6 +474,28 @@ def test_where_no_engine_works_the_words_lie_in_the_speech_and_it_is_told(aligne
     assert 'the words "a b c d" could not be placed' in next(corrections._unplaced(told, [found]))
     nobody = _found(found.heard(), (Span(4000, 4500),), text.words)
     assert next(corrections._unplaced(told, [nobody])).endswith("nobody is heard speaking there.")
+
+
+class Hears:
+    """A double of an engine that hears these words, or nobody."""
+
+    def __init__(self, *words: str) -> None:
+        said = tuple(Word(word, 1000 + 300 * n, 1300 + 300 * n, 0.9) for n, word in enumerate(words))
+        self.transcribe = lambda *_: Transcript(said, "double", "", "en") if said else Transcript(language="en")
+
+
+@pytest.mark.parametrize("heard", [(), ("We", "use", "post", "gres", "queue", "here.")])
+def test_a_script_where_nothing_can_listen_and_where_an_engine_heard_it(heard, tmp_path):
+    recipe = Recipe(script="We use PostgreSQL here.")
+    desk = SimpleNamespace(recipe=recipe, choice=SimpleNamespace(engine=Hears(*heard)), tell=print, aligner=None)
+    speech = (Span(1000, 1600), Span(2200, 2800))
+    clip, activity = SimpleNamespace(sha256="abc"), Activity(speech=speech)
+    found = find_out._transcribed(clip, activity, _silence(tmp_path, 3), desk)
+    assert joined(word.text for word in found.words) == recipe.script
+    assert {word.confidence for word in found.words} == ({0.9} if heard else {0})
+    assert found.engine == ("double" if heard else scripted.UNHEARD)
+    assert heard or _in_order(found.words, speech)
+    assert len(list(scripted.notes([found]))) == (0 if heard else 1)
 
 
 @pytest.mark.slow

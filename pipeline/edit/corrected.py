@@ -26,6 +26,7 @@ def corrected(clip: str, line: Line, told: str) -> Text:
             fresh += range(len(made), number)
             made += laid(new, *_room(line, stays.get(len(made) - 1, -1) + 1, old))
         if old < len(words):
+            fresh += [len(made)] if words[old].confidence == 0 else []  # it could not be placed by its sound before
             made.append(replace(words[old], confidence=1.0))
     return Text(clip, line.from_ms, line.to_ms, _in_order(made), tuple(fresh))
 
