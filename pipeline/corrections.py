@@ -170,7 +170,7 @@ def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell, aligner: Aligner | 
     aside = _unused(shelf) if text is not None and known is None else ""
     if aside:
         notes.append(f"{KEPT} is gone, so {EDIT} is made anew. What it said is kept in {aside}.")
-    notes += [*faults, *_unplaced(texts, found), *scripted.notes([each.transcript for each in found])]
+    notes += [*faults, *_unplaced(corrected), *scripted.notes([each.transcript for each in found])]
     heard = tuple(each.transcript for each in found)
     shelf.encoded.tidy()
     return Obeyed(corrected, heard, edits, tuple(notes), not asked.problems, text, aside)
@@ -259,15 +259,12 @@ def _again(text: Text) -> Text:
     return replace(text, words=words, fresh=tuple(sorted({*text.fresh, *lost})))
 
 
-def _unplaced(texts: Sequence[Text], found: Sequence[Found]) -> Iterator[str]:
-    """A sentence for each run of words that nobody could be heard saying."""
-    clips = {each.clip.sha256: (number, each) for number, each in enumerate(found, start=1)}
-    for text in texts:
-        if text.clip not in clips:
-            continue
-        number, clip = clips[text.clip]
+def _unplaced(found: Sequence[Found]) -> Iterator[str]:
+    """A sentence for each run of words, corrected or of a script, that nobody could be heard saying."""
+    for number, clip in enumerate(found, start=1):
         where = f" of clip {number}" if len(found) > 1 else ""
-        for lost, run in itertools.groupby(text.words, key=lambda word: word.confidence == 0):
+        listened = clip.transcript.words if clip.transcript.engine != scripted.UNHEARD else ()
+        for lost, run in itertools.groupby(listened, key=lambda word: word.confidence == 0):
             words = list(run)
             if lost:
                 start, end = words[0].start_ms, words[-1].end_ms

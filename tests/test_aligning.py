@@ -424,7 +424,7 @@ def test_words_that_nobody_says_are_told_and_marked(city):
     wrong = _text(city.words, 17, w17="mayonnaise,")
     texts, faults = corrections._timed(Edits(texts=(wrong,)), [found], city.ear, lambda *_: None)
     assert faults == {}
-    (note,) = corrections._unplaced(texts, [found])
+    (note,) = corrections._unplaced([_found(city.sound, city.speech, texts[0].words)])
     assert note == (
         f'{edit.clock(texts[0].words[17].start_ms)}: the words "mayonnaise," could not be placed by their sound; they '
         "are shown while somebody speaks there."
@@ -440,7 +440,10 @@ def test_words_that_could_not_be_placed_are_listened_to_again_once_an_engine_is_
     texts, _ = corrections._timed(Edits(texts=(_text(city.words, 17),)), [found], None, lambda *_: None)
     assert texts[0].words[17].confidence == 0
     (text,), _ = corrections._timed(Edits(texts=texts), [found], city.ear, lambda *_: None)
-    assert text.words[17].confidence == 1 and list(corrections._unplaced([text], [found])) == []
+    assert (
+        text.words[17].confidence == 1
+        and list(corrections._unplaced([_found(city.sound, city.speech, text.words)])) == []
+    )
     assert abs(text.words[17].start_ms - city.words[17].start_ms) <= 20
 
 
@@ -471,9 +474,10 @@ def test_where_no_engine_works_the_words_lie_in_the_speech_and_it_is_told(aligne
         (1000, 1250, 0), (1250, 1500, 0), (3000, 3250, 0), (3250, 3500, 0),
     ]  # fmt: skip
     assert list(faults) == (["The engine failed. Get its model again."] if aligner else [])
-    assert 'the words "a b c d" could not be placed' in next(corrections._unplaced(told, [found]))
-    nobody = _found(found.heard(), (Span(4000, 4500),), text.words)
-    assert next(corrections._unplaced(told, [nobody])).endswith("nobody is heard speaking there.")
+    shown = _found(found.heard(), speech, told[0].words)
+    assert 'the words "a b c d" could not be placed' in next(corrections._unplaced([shown]))
+    nobody = _found(found.heard(), (Span(4000, 4500),), told[0].words)
+    assert next(corrections._unplaced([nobody])).endswith("nobody is heard speaking there.")
 
 
 class Hears:
