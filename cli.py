@@ -122,7 +122,12 @@ def demo(named: Path | None, force: bool, as_json: bool) -> None:
 @click.option("-r", "--recipe", "recipe_name", help="The recipe: a name in recipes/, or a .toml file.")
 @click.option("--as", "person_id", help="Who speaks: a name in assets/people/.")
 @click.option("-f", "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Shape; may be repeated.")
-@click.option("--transcriber", default="auto", show_default=True, help="auto, faster-whisper or whisper, with :MODEL for one of its models.")
+@click.option(
+    "--transcriber",
+    default="auto",
+    show_default=True,
+    help="auto, faster-whisper or whisper, with :MODEL for one of its models.",
+)
 @click.option("--unbranded", is_flag=True, help="No logo, name, bumper or end card.")
 @click.option("--title", help="The title on bumper and thumbnail (default: the recipe's topic).")
 @click.option("--language", help="What is spoken, as a code such as en or de (default: detected).")

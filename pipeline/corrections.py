@@ -11,24 +11,24 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline import edit, tomlfile, transcribers
+from pipeline import edit, scripted, tomlfile
 from pipeline.edit import Edits, Reading, Sheet, Text
-from pipeline.errors import LimitError, TranscriberError, WorkspaceError
+from pipeline.errors import TranscriberError, WorkspaceError
 from pipeline.find_out import Found
-from pipeline.model import Sound, Span, Transcript
+from pipeline.model import Transcript, joined
 from pipeline.progress import Tell
 from pipeline.shelf import Shelf, explained
+from pipeline.transcribers import aligning
+from pipeline.transcribers.aligning import Aligner
 
 EDIT, KEPT = "edit.md", "corrections.json"
 _CHOSEN = "thumbnail.json"
 _CANDIDATE = re.compile(r"thumbnail(-[23])?\.jpg")
-_AROUND_MS = 100  # listened to on both sides of a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +156,23 @@ def brought_back(shelf: Shelf, known: Kept) -> None:
             _show(shelf, edit.written(known.sheet))
 
 
-def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell) -> Obeyed:
-    """Reads edit.md, and corrects the words. Sentences that say something else are timed again by their sound."""
+def obeyed(found: Sequence[Found], shelf: Shelf, tell: Tell, aligner: Aligner | None = None) -> Obeyed:
+    """Reads edit.md, and corrects the words. Sentences that say something else are timed again by their sound.
+
+    `notes` say which words could not be placed by it: all of them where no engine can listen.
+    """
     known, text = kept(shelf), _text(shelf.path(EDIT))
     asked = _asked(known, text, [each.clip.sha256 for each in found]) if known else Reading(Edits())
-    edits = replace(asked.edits, texts=_timed(asked.edits.texts, found, shelf, tell))
+    texts, faults = _timed(asked.edits, found, aligner, tell)
+    edits = replace(asked.edits, texts=texts)
     corrected = tuple(replace(each, transcript=edits.corrected(each.transcript, each.clip.sha256)) for each in found)
     notes = [f"{EDIT}, line {problem.line}: {problem.says}" for problem in asked.problems]
     aside = _unused(shelf) if text is not None and known is None else ""
     if aside:
         notes.append(f"{KEPT} is gone, so {EDIT} is made anew. What it said is kept in {aside}.")
+    notes += [*faults, *_unplaced(corrected), *scripted.notes([each.transcript for each in found])]
     heard = tuple(each.transcript for each in found)
+    shelf.encoded.tidy()
     return Obeyed(corrected, heard, edits, tuple(notes), not asked.problems, text, aside)
 
 
@@ -222,44 +228,47 @@ def _text(path: Path) -> str | None:
         raise WorkspaceError(f"{path} cannot be read: {reason}.", "Let your account read and write it.") from fault
 
 
-def _timed(texts: Sequence[Text], found: Sequence[Found], shelf: Shelf, tell: Tell) -> tuple[Text, ...]:
-    """The texts with their new words where they are heard."""
+def _timed(
+    asked: Edits, found: Sequence[Found], aligner: Aligner | None, tell: Tell
+) -> tuple[tuple[Text, ...], dict[str, None]]:
+    """The texts with their new words where they are heard, and what was in the way, each once."""
     clips = {each.clip.sha256: each for each in found}
-    left = [number for number, text in enumerate(texts) if text.fresh and text.clip in clips]
-    timed = list(texts)
-    while left:
+    told, faults = [], dict[str, None]()
+    for text in asked.texts:
+        again, clip = _again(text), clips.get(text.clip)
+        sound = clip.heard() if clip and again.fresh else None
+        if clip is None or sound is None:
+            told.append(text)
+            continue
         tell("aligning", 0)
-        with contextlib.suppress(LimitError), transcribers.aligner() as pool:
-            while left:  # a text that ends the process is given up; the others have another one
-                number = left.pop(0)
-                text = texts[number]
-                timed[number] = replace(text, fresh=())
-                timed[number] = _heard(text, clips[text.clip], shelf, pool)
-    return tuple(timed)
+        said = asked.corrected(clip.transcript, text.clip).words
+        beside = [word for word in said if not text.start_ms <= (word.start_ms + word.end_ms) / 2 < text.end_ms]
+        about = (again, beside, clip.activity.speech, sound, clip.transcript.language or "en")
+        try:
+            told.append(aligning.placed(*about, aligner))
+        except TranscriberError as fault:
+            faults[f"{fault.what} {fault.do}"] = None
+            told.append(aligning.placed(*about, None))
+    return tuple(told), faults
 
 
-def _heard(text: Text, clip: Found, shelf: Shelf, pool: Executor) -> Text:
-    """The text with its new words where they are heard. Where they cannot be found, they share the time they have."""
-    sound = clip.heard()
-    if sound is None:
-        return text
-    start = max(0, text.start_ms - _AROUND_MS)
-    part = _part(sound, start, text.end_ms + _AROUND_MS, shelf.work / "sentence.raw")
-    spoken = (Span(text.start_ms - start, text.end_ms - start),)
-    try:
-        said = " ".join(word.text for word in text.words)
-        heard = transcribers.align(part, said, clip.transcript.language or "en", spoken, pool)
-    except TranscriberError:
-        return replace(text, fresh=())
-    later = (replace(word, start_ms=word.start_ms + start, end_ms=word.end_ms + start) for word in heard.words)
-    return edit.timed(text, tuple(later))
+def _again(text: Text) -> Text:
+    """With the words that could not be placed to be listened to again: there may be an engine now, or a better one."""
+    lost = [number for number, word in enumerate(text.words) if word.confidence == 0]
+    words = tuple(replace(word, confidence=word.confidence or 1.0) for word in text.words)
+    return replace(text, words=words, fresh=tuple(sorted({*text.fresh, *lost})))
 
 
-def _part(sound: Sound, start_ms: int, end_ms: int, path: Path) -> Sound:
-    """A stretch of a mono sound, in a file of its own."""
-    wide = int(sound.dtype[-1])
-    first, last = start_ms * sound.rate // 1000, min(end_ms * sound.rate // 1000, sound.samples)
-    with sound.path.open("rb") as file:
-        file.seek(first * wide)
-        path.write_bytes(file.read(max(0, last - first) * wide))
-    return Sound(path, sound.rate, 1, max(0, last - first), sound.dtype)
+def _unplaced(found: Sequence[Found]) -> Iterator[str]:
+    """A sentence for each run of words, corrected or of a script, that nobody could be heard saying."""
+    for number, clip in enumerate(found, start=1):
+        where = f" of clip {number}" if len(found) > 1 else ""
+        listened = clip.transcript.words if clip.transcript.engine != scripted.UNHEARD else ()
+        for lost, run in itertools.groupby(listened, key=lambda word: word.confidence == 0):
+            words = list(run)
+            if lost:
+                start, end = words[0].start_ms, words[-1].end_ms
+                heard = any(span.start_ms < end and start < span.end_ms for span in clip.activity.speech)
+                shown = "they are shown while somebody speaks there" if heard else "nobody is heard speaking there"
+                said = joined(word.text for word in words)
+                yield f'{edit.clock(start)}{where}: the words "{said}" could not be placed by their sound; {shown}.'

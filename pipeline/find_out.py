@@ -6,17 +6,19 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pipeline import ffmpeg, limits, listen, media, scripted
+from pipeline.edit import Text
 from pipeline.errors import ClipError
 from pipeline.model import Activity, Clip, Hints, Recipe, Sound, Still, Transcript
 from pipeline.progress import Clock, Tell
 from pipeline.shelf import Shelf
-from pipeline.transcribers import Choice, Ear, Silent
+from pipeline.transcribers import Choice, Ear, Silent, aligning
+from pipeline.transcribers.aligning import Aligner
 from pipeline.wording import printable
 
 T = TypeVar("T")
@@ -48,7 +50,8 @@ class Found:
 class Desk:
     """What is at hand while one take is looked at:
 
-    its shelf, a process with limits that reads files from outside, who listens.
+    its shelf, a process with limits that reads files from outside, who listens, and who times a given text (None: no
+    engine here can).
     """
 
     shelf: Shelf
@@ -58,6 +61,11 @@ class Desk:
     recipe: Recipe
     tell: Tell
     clock: Clock
+
+    @property
+    def aligner(self) -> Aligner | None:
+        """Who times a given text; None where nobody can listen."""
+        return None if isinstance(self.choice.engine, Silent) else self.ear
 
 
 def look(path: Path, number: int, desk: Desk) -> Found:
@@ -76,7 +84,7 @@ def _looked(path: Path, number: int, signature: tuple[int, int], desk: Desk) -> 
         clip = _probed(path, number, signature, desk)
         readable = _readable(clip, number, desk)
     new = clip.audio is not None and not desk.shelf.path(_name("words", number)).exists()
-    if new and not isinstance(desk.choice.engine, Silent):
+    if new and desk.aligner is not None:
         desk.ear.get_ready()  # the model is loaded while the sound is decoded
     sound = _Once(lambda: _heard(clip, number, desk))
     with desk.clock("listen"):
@@ -220,7 +228,7 @@ def _transcript(
 ) -> Transcript:
     """The words:
 
-    corrected by hand in words.json, else aligned to the recipe's script, else as the engine hears them.
+    corrected by hand in words.json, else as the engine hears them, spelled as in the recipe's script.
     """
     name = _name("words", number)
     corrected = desk.shelf.by_hand(name, clip.sha256, Transcript)
@@ -229,16 +237,37 @@ def _transcript(
     recipe, choice = desk.recipe, desk.choice
     asked = [recipe.script, choice.engine.name, choice.engine.model]
     causes = [_VERSION, clip.sha256, recipe.language, recipe.vocabulary, activity.speech, asked]
-    return desk.shelf.value(name, causes, Transcript, lambda: _transcribed(activity, sound(), desk), about=clip.sha256)
+    return desk.shelf.value(
+        name, causes, Transcript, lambda: _transcribed(clip, activity, sound(), desk), about=clip.sha256
+    )
 
 
-def _transcribed(activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
+def _transcribed(clip: Clip, activity: Activity, sound: Sound | None, desk: Desk) -> Transcript:
     if sound is None or not activity.speech:
         return Transcript()
     recipe = desk.recipe
-    if isinstance(desk.choice.engine, Silent):
-        why = "There are no captions: no speech model is here. Get one: candid models download"
-        return Transcript(language=recipe.language or "", notes=(why,))
+    if desk.aligner is None:
+        return _unheard(activity, desk)
     hints = Hints(recipe.language, recipe.vocabulary, activity)
     heard = desk.ear.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
-    return scripted.spelled(recipe.script, heard) if recipe.script else heard
+    return _as_scripted(heard, clip, activity, sound, desk) if recipe.script else heard
+
+
+def _unheard(activity: Activity, desk: Desk) -> Transcript:
+    """Where no engine can listen: the recipe's script over the speech, else no words, and a sentence that says so."""
+    recipe = desk.recipe
+    if recipe.script:
+        return scripted.unheard(recipe.script, activity.speech, recipe.language or "")
+    why = "There are no captions, since no speech model is here. Fetch one: candid models download"
+    return Transcript(language=recipe.language or "", notes=(why,))
+
+
+def _as_scripted(heard: Transcript, clip: Clip, activity: Activity, sound: Sound, desk: Desk) -> Transcript:
+    """What was heard, spelled as in the script. Words of the script that stand for others are timed by their sound."""
+    told = scripted.spelled(desk.recipe.script, heard)
+    if not told.fresh:
+        return replace(heard, words=told.words)
+    desk.tell("aligning", 0)
+    text = Text(clip.sha256, 0, sound.samples * 1000 // sound.rate, told.words, told.fresh)
+    placed = aligning.placed(text, (), activity.speech, sound, heard.language or "en", desk.aligner)
+    return replace(heard, words=placed.words)

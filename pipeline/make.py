@@ -69,12 +69,12 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
         elif lying := report.kept(shelf, causes):
             return lying
         clock = Clock()
-        with limits.processes() as reader, transcribers.Ear(choice.engine) as ear:
+        with limits.processes() as reader, transcribers.Ear(choice.engine, shelf.encoded) as ear:
             desk = Desk(shelf, reader, choice, ear, order.recipe, tell, clock)
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
             with find_out.unless_changed(found):
                 with clock("plan"):
-                    obeyed = corrections.obeyed(found, shelf, tell)
+                    obeyed = corrections.obeyed(found, shelf, tell, desk.aligner)
                     ear.close()  # its memory is needed for the pictures
                     found = list(obeyed.found)
                     decided, sheet = _decide(order, obeyed, shelf)
@@ -84,7 +84,7 @@ def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False)
                 site = render.Site(shelf, find_out.readable(found), partial(find_out.unchanged, found))
                 with clock("render"):
                     rendered, pictures = _render(order, decided, found, kits, site, desk)
-        for store in (shelf.chunks, _drawn(shelf)):
+        for store in (shelf.chunks, shelf.encoded, _drawn(shelf)):
             store.tidy()
         return report.write(shelf, causes, order, decided, sheet, obeyed, rendered, pictures, clock)
 
@@ -97,10 +97,10 @@ def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
     with shelf.mine(lambda: tell("waiting for another run on this take", 0)):
         transcribers.fetch_if_needed(order.transcriber, tell)
         choice = transcribers.choose(order.transcriber, order.recipe.language)
-        with limits.processes() as reader, transcribers.Ear(choice.engine) as ear:
+        with limits.processes() as reader, transcribers.Ear(choice.engine, shelf.encoded) as ear:
             desk = Desk(shelf, reader, choice, ear, order.recipe, tell, Clock())
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
-            return _decide(order, corrections.obeyed(found, shelf, tell), shelf)[0]
+            return _decide(order, corrections.obeyed(found, shelf, tell, desk.aligner), shelf)[0]
 
 
 def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:

@@ -39,6 +39,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.chunks = Store(folder / "chunks", ".mp4")
+        self.encoded = Store(folder / "encoded", ".npy")  # stretches of speech whose words were corrected
         self.work = folder / "work"
         self._records = folder / ".kept"
 
@@ -208,7 +209,8 @@ class Shelf:
             name = record.name.removesuffix(".json")
             if self.untouched(name) or not self.path(name).exists():
                 record.unlink()
-        shutil.rmtree(self.chunks.folder, ignore_errors=True)
+        for store in (self.chunks, self.encoded):
+            shutil.rmtree(store.folder, ignore_errors=True)
 
     def remove(self) -> bool:
         """Deletes everything of the take. False where a run holds it now: then all of it stays."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import re
 import sys
 import textwrap
-from concurrent.futures import Executor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,11 +21,11 @@ from pydantic import TypeAdapter
 
 import cli
 from commands import words as words_commands
-from pipeline import captions, corrections, edit, find_out, layout, limits, report, transcribers, trim
+from pipeline import captions, corrections, edit, find_out, layout, report, trim
 from pipeline.edit import Edits, Sheet, Side, Text
 from pipeline.edit.corrected import corrected
 from pipeline.errors import WorkspaceError
-from pipeline.model import Activity, Cue, CueWord, Plan, Sound, Transcript, TrimRules, Variant, Word
+from pipeline.model import Activity, Cue, CueWord, Plan, Transcript, TrimRules, Variant, Word
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import product_assets
 
@@ -696,31 +694,6 @@ def _rendered(space: Path) -> tuple[dict, dict]:
     assert said.exit_code == 0, said.output
     take = json.loads(said.stdout)
     return take, json.loads(Path(take["report"]).read_text(encoding="utf-8"))
-
-
-def test_a_sentence_that_ends_the_aligner_spoils_no_other(tmp_path, monkeypatch):
-    """A crash or a limit ends the process that aligns; the next sentence has another one."""
-    texts = [Text("abc", n * 1000, n * 1000 + 900, (Word(f"w{n}", n * 1000, n * 1000 + 900),), (0,)) for n in range(4)]
-    samples = tmp_path / "sound.raw"
-    samples.write_bytes(bytes(4 * 16_000 * 4))
-    clip = SimpleNamespace(
-        clip=SimpleNamespace(sha256="abc"),
-        transcript=Transcript(language="en"),
-        heard=lambda: Sound(samples, 16_000, 1, 4 * 16_000, "<f4"),
-    )
-
-    def align(sound: Sound, said: str, language: str, speech: object, pool: Executor) -> Transcript:
-        task, code = (os._exit, 1) if said == "w1" else (abs, -5)
-        limits.call(pool, 60, task, code)
-        return Transcript((Word(said, 300, 500),))
-
-    monkeypatch.setattr(transcribers, "align", align)
-    shelf = Shelf(tmp_path)
-    shelf.work.mkdir(parents=True)
-    timed = corrections._timed(texts, [clip], shelf, lambda *_: None)
-    starts = [text.words[0].start_ms for text in timed]
-    assert starts == [300, 1000, 2200, 3200], "each is listened to from 0.1 s before; the second keeps the time it had"
-    assert all(text.fresh == () for text in timed)
 
 
 @pytest.mark.slow

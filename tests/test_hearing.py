@@ -121,7 +121,9 @@ def test_a_name_that_is_taught_is_written_as_it_is_taught(ear, tmp_path):
     assert "Zerfly" not in _text(_heard(ear, said, "en"))
     assert "Zerfly" in _text(_heard(ear, said, "en", vocabulary=("Zerfly",)))
     assert "Zerfly" not in _text(
-        _heard(ear, _wave(_spoken("en-us", "This machine is twelve years old."), tmp_path), "en", vocabulary=("Zerfly",))
+        _heard(
+            ear, _wave(_spoken("en-us", "This machine is twelve years old."), tmp_path), "en", vocabulary=("Zerfly",)
+        )
     )
 
 
@@ -135,7 +137,9 @@ GERMAN = "Guten Tag zusammen. Heute zeigen wir euch, wie wir einen alten Rechner
 def test_a_talk_in_another_language_is_written_in_it(ear, tmp_path):
     found = _heard(ear, _wave(_spoken("de", GERMAN), tmp_path))
     assert found.language == "de" and not found.notes
-    assert jiwer.wer(_bare(GERMAN), _bare(_text(found))) < 0.6, _text(found)  # by a robot, which people fare better than
+    assert jiwer.wer(_bare(GERMAN), _bare(_text(found))) < 0.6, _text(
+        found
+    )  # a robot speaks
     assert _text(found).startswith("Guten Tag") and "wie wir einen alten" in _text(found)
 
 
@@ -414,7 +418,7 @@ def _peak(listener) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-# --- openai-whisper, with real weights ---------------------------------------------------------------------------------
+# --- openai-whisper, with real weights --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,15 @@
-"""Engines hear what is said, time a given text and leave out what whisper invents."""
+"""Which engine hears: the best that is here and that the machine can afford; or none, and it is said why."""
 
 from __future__ import annotations
 
-import itertools
-import re
-import sys
-from importlib.machinery import ModuleSpec
+import os
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipeline import listen, transcribers, weights
-from pipeline import media as clips
+from pipeline import transcribers, weights
 from pipeline.errors import TranscriberError
-from pipeline.model import Hints, Sound, Span, Transcript, Word
-from pipeline.transcribers import guards, pocketsphinx, pronounce, whisper
-from pipeline.workspace import product_assets
-from tests.words import BARS, SAID, plain
+from pipeline.transcribers import Silent, faster_whisper, whisper
 
 
 @pytest.fixture
@@ -30,368 +19,76 @@ def nothing_here(tmp_path, monkeypatch) -> Path:
     return tmp_path / "models"
 
 
-def _sizes_only(name: str) -> None:
-    """Files of the right sizes, which is all that is looked at before a model is loaded; they are sparse."""
-    folder = weights.path(name)
-    folder.mkdir(parents=True)
-    for file in weights.find(name).files:
-        with (folder / file.name).open("wb") as empty:
-            empty.truncate(file.size)
+def _laid(*names: str) -> None:
+    """Files of the right sizes in the place of these sets: whether a set is here is asked by that alone."""
+    for name in names:
+        place = weights.path(name)
+        place.mkdir(parents=True, exist_ok=True)
+        for file in weights.find(name).files:
+            with (place / file.name).open("wb") as empty:
+                empty.truncate(file.size)
 
 
-# --- which engine -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("engine", transcribers.engines(), ids=lambda engine: engine.name)
+@pytest.mark.parametrize("engine", [faster_whisper.Engine(), whisper.Engine()], ids=lambda engine: engine.name)
 def test_every_engine_works_or_says_the_cure(engine, nothing_here):
-    lack = engine.lacks()
-    assert engine.name and engine.model
-    assert lack == "" or re.fullmatch(r"[^\n]+\n(pip install|candid models download) [^\n]+", lack)
+    what, _, cure = engine.lacks().partition("\n")
+    assert what and cure.startswith(("pip install", f"candid models download {engine.name}:"))
+    _laid(f"{engine.name}:base")
+    assert engine.lacks() == ""
 
 
-def test_auto_takes_the_embedded_engine_where_no_model_is_here(nothing_here):
+def test_without_any_model_there_are_no_captions_and_it_is_said(nothing_here):
     choice = transcribers.choose("auto")
-    assert choice.engine.name == "pocketsphinx"
-    assert "since whisper's model small is not here" in choice.why
-    assert "faster-whisper's model base is not here" in choice.why
+    assert choice.engine == Silent() and choice.why == "none, so there are no captions: no model is here"
 
 
-def test_auto_takes_whisper_once_its_model_is_here(nothing_here):
-    _sizes_only("whisper:base")
+def test_auto_takes_the_best_that_is_here(nothing_here, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(transcribers, "_memory_gb", lambda: 64.0)
+    for name in ("faster-whisper:base", "faster-whisper:small", "whisper:medium"):
+        _laid(name)
+        assert f"{transcribers.choose('auto').engine.name}:{transcribers.choose('auto').engine.model}" == name
+    assert transcribers.choose("faster-whisper").engine.model == "small", "the best that this engine has"
+
+
+def test_auto_passes_over_what_the_machine_cannot_afford_and_says_so(nothing_here, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    _laid("faster-whisper:base", "faster-whisper:large-v3")
     choice = transcribers.choose("auto")
-    assert (choice.engine.name, choice.engine.model) == ("whisper", "base")
+    assert choice.engine == faster_whisper.Engine("base")
+    assert "large-v3 is here, but wants 16 cores: ask for it by name" in choice.why
+    assert transcribers.choose("faster-whisper:large-v3").engine.model == "large-v3"
 
 
-def test_a_language_that_nobody_here_knows_gets_no_captions(nothing_here):
-    assert transcribers.choose("auto", "en-US").engine.name == "pocketsphinx"
-    choice = transcribers.choose("auto", "de")
-    assert choice.engine.transcribe(Sound(Path("x"), 16000, 1, 0, "<i2"), Hints("de"), print).words == ()
-    assert "pocketsphinx does not know the language de" in choice.why
+def test_a_model_for_english_only_is_never_taken_by_itself(nothing_here):
+    """On French or Chinese speech it writes fluent English that nobody said."""
+    _laid("faster-whisper:tiny.en")
+    assert transcribers.choose("auto").engine == Silent()
+    assert transcribers.choose("faster-whisper:tiny.en", "en-GB").engine.model == "tiny.en"
+    with pytest.raises(TranscriberError, match=r"knows English only, and the language is de"):
+        transcribers.choose("faster-whisper:tiny.en", "de")
 
 
 def test_an_engine_asked_for_by_name_is_taken_or_refused_with_the_cure(nothing_here):
-    assert transcribers.choose("pocketsphinx").engine.name == "pocketsphinx"
-    with pytest.raises(TranscriberError, match="candid models download whisper:tiny"):
+    with pytest.raises(TranscriberError, match="its model tiny is not here") as caught:
         transcribers.choose("whisper:tiny")
-    with pytest.raises(TranscriberError, match="Known: auto, whisper"):
+    assert caught.value.do == "candid models download whisper:tiny"
+    with pytest.raises(TranscriberError, match="Known: auto, faster-whisper, whisper"):
         transcribers.choose("wisper")
 
 
-# --- what is said -----------------------------------------------------------------------------------------------------
-
-
-def _heard(path: Path, folder: Path) -> tuple[Sound, Hints]:
-    clip = clips.probe(path)
-    sound = clips.sound(clip, folder / "ear.raw", rate=16000, channels=1, dtype="<i2")
-    assert sound is not None
-    return sound, Hints(speech=listen.hear(clip, sound).speech)
-
-
-@pytest.mark.slow
-@pytest.mark.real_media
-@pytest.mark.parametrize("name", BARS)
-def test_word_error_rates_on_real_speech(name, media, tmp_path):
-    import jiwer
-
-    sound, hints = _heard(media / name, tmp_path)
-    found = pocketsphinx.Engine().transcribe(sound, hints, lambda done: None)
-    rate = jiwer.wer(SAID[name], plain(" ".join(word.text for word in found.words)))
-    print(f"{name}: {rate:.3f}")
-    assert rate <= BARS[name]
-    assert found.draft and found.engine == "pocketsphinx" and found.language == "en"
-    assert _in_order(found, sound)
-
-
-@pytest.mark.slow
-@pytest.mark.real_media
-def test_the_engine_is_less_sure_of_what_it_misheard(media, tmp_path):
-    sound, hints = _heard(media / "two-cities.wav", tmp_path)
-    found = pocketsphinx.Engine().transcribe(sound, hints, lambda done: None)
-    said = set(SAID["two-cities.wav"].split())
-    right = [word.confidence for word in found.words if plain(word.text) in said]
-    wrong = [word.confidence for word in found.words if plain(word.text) not in said]
-    assert all(0 <= sure <= 1 for sure in right + wrong)
-    assert max(right) > 0.9 and np.mean(wrong) < 0.5 < np.mean(right), (wrong, right)
-
-
-@pytest.mark.slow
-@pytest.mark.real_media
-@pytest.mark.parametrize("end_ms", [38_400, 41_400, 44_800])
-def test_speech_that_ends_in_the_middle_of_a_word_is_heard(end_ms, media, tmp_path):
-    sound, _ = _heard(media / "bench-talk.mp4", tmp_path)
-    assert len(pocketsphinx.decode(sound, Span(36_864, end_ms))) >= 3
-
-
-@pytest.mark.slow
-@pytest.mark.real_media
-@pytest.mark.parametrize("name", BARS)
-def test_the_true_text_is_aligned_to_real_speech(name, media, tmp_path):
-    sound, hints = _heard(media / name, tmp_path)
-    found = transcribers.align(sound, SAID[name], "en", hints.speech)
-    assert [word.text for word in found.words] == SAID[name].split()
-    assert _in_order(found, sound)
-    spoken = sum(any(s.start_ms - 300 <= w.start_ms and w.end_ms <= s.end_ms + 300 for s in hints.speech)
-                 for w in found.words)  # fmt: skip
-    assert spoken >= 0.95 * len(found.words)
-
-
-@pytest.mark.slow
-@pytest.mark.real_media
-def test_what_is_heard_does_not_depend_on_what_was_heard_before(media, tmp_path):
-    """Processes take stretches as they are free: a batch that was killed and goes on has to hear the same."""
-    sound, hints = _heard(media / "bench-talk.mp4", tmp_path)
-    parts = pocketsphinx.segments(pocketsphinx.breathed(sound, hints.speech), sound.samples // 16)[-2:]
-    pocketsphinx._decoder.cache_clear()
-    last_first = [pocketsphinx.decode(sound, part) for part in reversed(parts)]
-    pocketsphinx._decoder.cache_clear()
-    assert [pocketsphinx.decode(sound, part) for part in parts] == last_first[::-1]
-
-
-def _in_order(found: Transcript, sound: Sound) -> bool:
-    starts = [word.start_ms for word in found.words]
-    inside = all(0 <= word.start_ms < word.end_ms <= sound.samples / 16 + 1 for word in found.words)
-    return starts == sorted(starts) and inside
-
-
-@pytest.mark.slow
-def test_alignment_places_words_of_the_demo_where_they_are_said(tmp_path):
-    sound, hints = _heard(product_assets() / "demo" / "demo.mp4", tmp_path)
-    text = (
-        "You asked for the most creative way to destroy a server. Um. This one is twelve years old. Today, we pour "
-        "coffee on it. No, wait. We drop the piano on it. That was overdue. Tell us what we should destroy next."
-    )
-    found = {word.text: word for word in transcribers.align(sound, text, "en", hints.speech).words}
-    assert abs(found["Um."].start_ms - 6300) < 150
-    assert abs(found["That"].start_ms - 22800) < 150
-    assert abs(found["next."].end_ms - 26700) < 200
-
-
-@pytest.mark.slow
-def test_words_that_no_dictionary_has_do_not_stop_alignment(tmp_path):
-    sound, hints = _heard(product_assets() / "demo" / "demo.mp4", tmp_path)
-    text = "You asked for the most Zwrxqueltz way to destroy 1 Böblingen-Server™ — 平和 — This one is 12 years old."
-    found = transcribers.align(sound, text, "en", hints.speech)
-    assert [word.text for word in found.words] == text.split()
-
-
-@pytest.mark.parametrize("text", ["", "   ", "— … —"])
-def test_a_text_without_words_aligns_to_nothing_that_is_heard(text, tmp_path):
-    sound = _silence(tmp_path, 1)
-    assert all(word.confidence == 0 for word in transcribers.align(sound, text).words)
-
-
-@pytest.mark.slow
-def test_a_text_that_cannot_fit_is_laid_evenly(tmp_path):
-    found = transcribers.align(_silence(tmp_path, 1), "far too many words for one second of silence " * 20)
-    assert len(found.words) > 100
-    assert _in_order(found, _silence(tmp_path, 1))
-
-
-@pytest.mark.slow
-def test_a_text_that_does_not_fit_is_laid_where_somebody_speaks(tmp_path):
-    speech = (Span(1000, 2000), Span(5000, 6000))
-    text = "not one of these many many words was ever said by anybody in here " * 20
-    found = transcribers.align(_silence(tmp_path, 8), text, "en", speech)
-    assert len(found.words) > 200
-    assert all(any(s.start_ms <= word.start_ms <= s.end_ms for s in speech) for word in found.words)
-    assert found.words[0].start_ms == 1000 and found.words[-1].end_ms >= 5990
-
-
-def _silence(folder: Path, seconds: int) -> Sound:
-    path = folder / "silence.raw"
-    path.write_bytes(bytes(32000 * seconds))
-    return Sound(path, 16000, 1, 16000 * seconds, "<i2")
-
-
-# --- segments, spelling -----------------------------------------------------------------------------------------------
-
-spans = st.lists(st.tuples(st.integers(0, 3000), st.integers(100, 20000)), min_size=1, max_size=20)
-
-
-@given(spans)
-def test_segments_hold_all_speech_in_order_and_do_not_overlap(found):
-    speech, at = [], 0
-    for gap, length in found:
-        speech.append(Span(at + gap + 1, at + gap + 1 + length))
-        at += gap + 1 + length
-    parts = pocketsphinx.segments(speech, at + 500)
-    assert all(a.end_ms <= b.start_ms for a, b in itertools.pairwise(parts))
-    assert all(any(part.start_ms <= span.start_ms and span.end_ms <= part.end_ms for part in parts) for span in speech)
-
-
-@given(st.lists(st.integers(0, 255), min_size=1, max_size=9), st.integers(0, 70_000))
-def test_long_speech_is_cut_into_pieces_that_lie_end_to_end(tmp_path_factory, loudness, start):
-    path = tmp_path_factory.getbasetemp() / "long.raw"
-    path.write_bytes(b"".join(bytes([0, level // 8]) * 160_000 for level in loudness))
-    sound = Sound(path, 16000, 1, 160_000 * len(loudness), "<i2")
-    whole = Span(min(start, sound.samples // 16 - 1), sound.samples // 16)
-    pieces = pocketsphinx.breathed(sound, [whole])
-    assert (pieces[0].start_ms, pieces[-1].end_ms) == (whole.start_ms, whole.end_ms)
-    assert all(a.end_ms == b.start_ms for a, b in itertools.pairwise(pieces))
-    assert all(0 < piece.ms <= 15_600 for piece in pieces)
-
-
-def test_long_speech_is_cut_where_it_is_quiet(tmp_path):
-    samples = np.full(16000 * 25, 8000, "<i2")
-    samples[16000 * 12 : 16000 * 12 + 8000] = 3
-    (tmp_path / "long.raw").write_bytes(samples.tobytes())
-    sound = Sound(tmp_path / "long.raw", 16000, 1, len(samples), "<i2")
-    first, second = pocketsphinx.breathed(sound, [Span(0, 25_000)])
-    assert 12_000 < first.end_ms == second.start_ms < 12_500
-
-
-@pytest.mark.parametrize(
-    ("token", "said"),
-    [
-        ("40,", ("forty",)),
-        ("1984", ("one", "thousand", "nine", "hundred", "eighty", "four")),
-        ("“Don’t!”", ("don't",)),
-        ("100%", ("one", "hundred", "percent")),
-        ("—", ()),
-        ("end-to-end", ("end", "to", "end")),
-    ],
-)
-def test_how_tokens_are_said(token, said):
-    assert pronounce.spoken(token) == said
-
-
-@given(st.text(max_size=30))
-def test_any_token_can_be_said(token):
-    for word in pronounce.spoken(token):
-        assert pronounce.phones(word)
-
-
-# --- guards -----------------------------------------------------------------------------------------------------------
-
-
-def _words(text: str) -> list[Word]:
-    return [Word(word, n * 300, n * 300 + 250) for n, word in enumerate(text.split())]
-
-
-def _said(words) -> str:
-    return " ".join(word.text for word in words)
-
-
-def test_a_phrase_that_goes_round_in_circles_is_said_once():
-    looped = _words("so " + "thank you for watching " * 7 + "bye")
-    assert _said(guards.without_loops(looped)) == "so thank you for watching bye"
-
-
-def test_what_people_repeat_stays():
-    assert _said(guards.without_loops(_words("no no no stop stop"))) == "no no no stop stop"
-
-
-def test_words_over_silence_go():
-    kept = guards.over_speech(_words("one two three four five six seven eight"), [Span(0, 600)])
-    assert _said(kept) == "one two three four"
-
-
-@given(st.lists(st.tuples(st.text(max_size=5), st.integers(-500, 9000), st.integers(-500, 9000), st.floats(-1, 2))))
-def test_whatever_an_engine_says_comes_out_in_order_and_inside(raw):
-    found = guards.in_order([Word(*each) for each in raw], 8000)
-    assert all(0 <= w.start_ms < w.end_ms <= 8000 and 0 <= w.confidence <= 1 and w.text.strip() for w in found)
-    assert [w.start_ms for w in found] == sorted(w.start_ms for w in found)
-
-
-# --- whisper, by its real code ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def tiny_checkpoint(tmp_path_factory) -> Path:
-    """A whisper model as small as can be, with random weights, saved as openai-whisper saves its own."""
-    import torch
-    from whisper.model import ModelDimensions, Whisper
-
-    torch.manual_seed(1)
-    dims = ModelDimensions(
-        n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=2,
-        n_vocab=51865, n_text_ctx=24, n_text_state=32, n_text_head=2, n_text_layer=2,
-    )  # fmt: skip
-    model = Whisper(dims)
-    # It is made of whatever lay in memory, which at times is no number at all.
-    torch.nn.init.normal_(model.decoder.positional_embedding, std=0.01)
-    # A model that doubts tries again and again: this one is sure of what it says, and says little (n_text_ctx).
-    torch.nn.init.normal_(model.decoder.token_embedding.weight, std=4.0)
-    folder = tmp_path_factory.mktemp("models")
-    torch.save({"dims": dims.__dict__, "model_state_dict": model.state_dict()}, folder / "tiny.pt")
-    return folder / "tiny.pt"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("language", ["en", None])
-def test_whisper_loads_a_checkpoint_and_times_words(language, tiny_checkpoint, tmp_path):
-    chance = np.random.default_rng(1)
-    path = tmp_path / "sound.raw"
-    path.write_bytes((chance.standard_normal(16000) * 3000).astype("<i2").tobytes())
-    sound = Sound(path, 16000, 1, 16000, "<i2")
-    engine = whisper.Engine("tiny", tiny_checkpoint)
-    found = engine.transcribe(sound, Hints(language, ("Zephyr",), (Span(0, 1000),)), lambda done: None)
-    assert (found.engine, found.model, found.draft) == ("whisper", "tiny", False)
-    assert found.language
-    assert found.words
-    assert _in_order(found, sound)
-    again = engine.transcribe(sound, Hints(language, ("Zephyr",), (Span(0, 1000),)), lambda done: None)
-    assert again == found, "unsure as it is, it draws lots; a take made again has to say the same"
-
-
-@pytest.mark.slow
-def test_a_damaged_checkpoint_is_told_with_the_cure(tmp_path):
-    (tmp_path / "tiny.pt").write_bytes(b"no model")
-    with pytest.raises(TranscriberError, match="candid models download whisper:tiny"):
-        whisper.Engine("tiny", tmp_path / "tiny.pt").transcribe(_silence(tmp_path, 1), Hints(), lambda done: None)
-
-
-@pytest.mark.slow
-def test_whisper_is_asked_for_languages_that_it_knows(tiny_checkpoint, tmp_path):
-    with pytest.raises(TranscriberError, match="does not know the language klingon"):
-        whisper.Engine("tiny", tiny_checkpoint).transcribe(_silence(tmp_path, 1), Hints("klingon"), lambda done: None)
-
-
-# --- faster-whisper, by a double: its models cannot be made here ------------------------------------------------------
-
-
-@pytest.fixture
-def double(monkeypatch):
-    """A double of faster-whisper: two segments, the second in a loop over silence."""
-
-    seeds: list[int] = []
-
-    class Model:
-        def __init__(self, folder, **options):
-            assert seeds == [0], "the draws of a model are those of the seed when it is loaded"
-            assert Path(folder).is_dir() and options["device"] == "cpu"
-
-        def transcribe(self, samples, **options):
-            assert samples.dtype == np.float32 and samples.ndim == 1 and options["language"] == "en"
-            said = (
-                [(" Hello,", 0.1, 0.4), (" there.", 0.4, 0.9)],
-                [(" bye", 6 + n / 10, 6.1 + n / 10) for n in range(9)],
-            )
-            return (_segment(words) for words in said), SimpleNamespace(language="en")
-
-    for name, content in (
-        ("ctranslate2", {"set_random_seed": seeds.append}),
-        ("faster_whisper", {"WhisperModel": Model}),
-    ):
-        module = ModuleType(name)
-        module.__spec__ = ModuleSpec(name, None)
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, name, module)
-
-
-def _segment(words):
-    heard = [SimpleNamespace(word=text, start=start, end=end, probability=0.9) for text, start, end in words]
-    return SimpleNamespace(words=heard, end=words[-1][2])
-
-
-def test_faster_whisper_says_words_without_what_it_invents(double, nothing_here, tmp_path):
-    _sizes_only("faster-whisper:tiny")
-    engine = transcribers.choose("faster-whisper:tiny").engine
-    steps: list[float] = []
-    found = engine.transcribe(_silence(tmp_path, 8), Hints("en-GB", speech=(Span(0, 1000),)), steps.append)
-    assert [(w.text, w.start_ms, w.end_ms, w.confidence) for w in found.words] == [
-        ("Hello,", 100, 400, 0.9),
-        ("there.", 400, 900, 0.9),
-    ]
-    assert (found.engine, found.model, found.language, found.draft) == ("faster-whisper", "tiny", "en", False)
-    assert steps == sorted(steps) and 0 < steps[-1] <= 1
+def test_the_default_is_fetched_only_where_it_is_asked_for_and_nothing_better_is_here(nothing_here):
+    told: list[str] = []
+    for wanted in ("whisper:small", "faster-whisper:medium"):
+        assert transcribers.fetch_if_needed(wanted, lambda step, done: told.append(step)) == ""
+    assert "CANDID_OFFLINE" in transcribers.fetch_if_needed("auto", lambda step, done: told.append(step))
+    _laid("faster-whisper:small")
+    assert transcribers.fetch_if_needed("auto", lambda step, done: told.append(step)) == ""
+    assert not told
+
+
+def test_words_that_everybody_knows_come_from_the_models_vocabulary(hearing, nothing_here, monkeypatch):
+    assert transcribers.common_words() == frozenset()
+    monkeypatch.setenv("CANDID_MODELS", str(hearing("base").parent))
+    known = transcribers.common_words()
+    assert {"what", "server", "coffee", "piano"} <= known and not {"kubernetes", "Server", ""} & known

@@ -5,7 +5,7 @@ came from (parsing, matching, reading). What was decided is kept as stretches of
 change of engine.
 """
 
-from pipeline.edit.corrected import timed
+from pipeline.edit.corrected import Gap, gaps, timed
 from pipeline.edit.names import learned
 from pipeline.edit.reading import Change, Problem, Reading, read
 from pipeline.edit.sheets import (
@@ -28,6 +28,7 @@ from pipeline.edit.sheets import (
 __all__ = [
     "Change",
     "Edits",
+    "Gap",
     "Line",
     "Problem",
     "Reading",
@@ -39,6 +40,7 @@ __all__ = [
     "asking",
     "clock",
     "doubtful",
+    "gaps",
     "learned",
     "read",
     "sheet",

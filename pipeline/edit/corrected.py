@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.edit.sheets import Line, Text, clean
-from pipeline.model import Word, separator
-from pipeline.wording import laid
-
-_SHORTEST_WORD_MS = 40
+from pipeline.model import Span, Word, separator
+from pipeline.wording import SHORTEST_WORD_MS, laid, settled
 
 
 def corrected(clip: str, line: Line, told: str) -> Text:
@@ -28,6 +26,7 @@ def corrected(clip: str, line: Line, told: str) -> Text:
             fresh += range(len(made), number)
             made += laid(new, *_room(line, stays.get(len(made) - 1, -1) + 1, old))
         if old < len(words):
+            fresh += [len(made)] if words[old].confidence == 0 else []  # it could not be placed by its sound before
             made.append(replace(words[old], confidence=1.0))
     return Text(clip, line.from_ms, line.to_ms, _in_order(made), tuple(fresh))
 
@@ -44,7 +43,7 @@ def _staying(line: Line, tokens: Sequence[str]) -> dict[int, int]:
         group = [] if equal else list(run)
         new = group[-1].dest_end - group[0].dest_start if group else 0
         start, end = _room(line, group[0].src_start, group[-1].src_end) if new else (0, 0)
-        if end - start < new * _SHORTEST_WORD_MS:
+        if end - start < new * SHORTEST_WORD_MS:
             stays.pop(group[0].dest_start - 1, None)
             stays.pop(group[-1].dest_end, None)
     return stays
@@ -76,29 +75,56 @@ def _room(line: Line, first: int, last: int) -> tuple[int, int]:
     return start, max(start, words[first].start_ms if first < len(words) else line.to_ms)
 
 
-def timed(text: Text, aligned: Sequence[Word]) -> Text:
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Fresh words first..last of a text, and the time between the words around them that stay."""
+
+    first: int
+    last: int
+    room: Span
+
+
+def gaps(text: Text) -> Iterator[Gap]:
+    """The runs of words that were not timed by their sound yet."""
+    words, fresh = text.words, set(text.fresh)
+    for isfresh, run in groupby(range(len(words)), key=lambda number: number in fresh):
+        numbers = list(run)
+        if isfresh:
+            first, last = numbers[0], numbers[-1] + 1
+            low = words[first - 1].end_ms if first else text.start_ms
+            high = words[last].start_ms if last < len(words) else text.end_ms
+            yield Gap(first, last, Span(low, max(low, high)))
+
+
+def timed(text: Text, aligned: Sequence[Word], speech: Sequence[Span] = ()) -> Text:
     """The text with its fresh words where the aligner heard them, between the words that stay.
 
-    Words that were heard too close together share the room that there is.
+    Words that were heard too close together share the room that there is. Those that were not heard at all (confidence
+    0) keep that confidence, and share what is left of the speech there; of the room where nobody speaks in it.
     """
     if len(aligned) != len(text.words):
         return replace(text, fresh=())
-    words, fresh = list(text.words), set(text.fresh)
-    for isfresh, run in groupby(range(len(words)), key=lambda number: number in fresh):
-        if isfresh:
-            numbers = list(run)
-            low = words[numbers[0] - 1].end_ms if numbers[0] else text.start_ms
-            high = words[numbers[-1] + 1].start_ms if numbers[-1] + 1 < len(words) else text.end_ms
-            words[numbers[0] : numbers[-1] + 1] = _between([aligned[number] for number in numbers], low, high)
-    times = zip(text.words, _in_order(words), strict=True)
-    told = (replace(word, start_ms=at.start_ms, end_ms=at.end_ms) for word, at in times)
-    return replace(text, words=tuple(told), fresh=())
+    words = list(text.words)
+    for gap in gaps(text):
+        low, high = gap.room.start_ms, gap.room.end_ms
+        told = zip(text.words[gap.first : gap.last], aligned[gap.first : gap.last], strict=True)
+        heard = [replace(at, text=word.text, confidence=min(word.confidence, at.confidence)) for word, at in told]
+        near = [Span(max(span.start_ms, low), min(span.end_ms, high)) for span in speech]
+        heard = settled(heard, [span for span in near if span.ms > 0] or [gap.room])
+        words[gap.first : gap.last] = _between(heard, low, high)
+    return replace(text, words=tuple(_sure(text.words, _in_order(words))), fresh=())
+
+
+def _sure(words: Sequence[Word], timed: Sequence[Word]) -> Iterator[Word]:
+    """The words at their times; as sure as they were, but for those that have no place."""
+    for word, at in zip(words, timed, strict=True):
+        yield replace(at, confidence=word.confidence if at.confidence else 0.0)
 
 
 def _between(words: Sequence[Word], low: int, high: int) -> list[Word]:
     """The words moved between two times, in their order, each of them as long as a word has to be if there is room."""
     high = max(low, high)
-    least = min(_SHORTEST_WORD_MS, (high - low) // len(words))
+    least = min(SHORTEST_WORD_MS, (high - low) // len(words))
     moved: list[Word] = []
     for left, word in zip(range(len(words) - 1, -1, -1), words, strict=True):
         latest = high - least * left

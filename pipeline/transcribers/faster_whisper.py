@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline import weights
 from pipeline.errors import TranscriberError
 from pipeline.model import Word
+from pipeline.transcribers import ct2_alignment
 from pipeline.transcribers.listening import Phrase
 
 if TYPE_CHECKING:
-    from pipeline.transcribers.listening import Samples
+    from pipeline.transcribers.listening import Encoded, Samples
 
 # By how much a model times words too early, at both ends, in ms: measured 2026-11 against words with known borders.
 # Larger models could not be had where this was measured; they are taken to be like base.
@@ -99,6 +100,12 @@ class Listener:
             log_prob_threshold=None,
         )
         return [_phrase(segment) for segment in segments]
+
+    def encoded(self, samples: Samples) -> Encoded:
+        return ct2_alignment.encoded(self.model, samples)
+
+    def aligned(self, encoded: Encoded, ms: int, tokens: Sequence[str], language: str) -> list[tuple[int, int, float]]:
+        return ct2_alignment.aligned(self.model, encoded, ms, tokens, language)
 
 
 def _phrase(segment: Any) -> Phrase:

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from pipeline import limits
 from pipeline.errors import LimitError, TranscriberError
 from pipeline.model import Hints, Sound, Span, Transcript, Word
-from pipeline.transcribers import borders, guards, stretches
+from pipeline.shelf import Store
+from pipeline.transcribers import aligning, borders, guards, stretches
+from pipeline.transcribers.aligning import Encodings
 from pipeline.transcribers.language import code, named
 from pipeline.transcribers.listening import Engine, Listener
 from pipeline.transcribers.stretches import Window
@@ -30,11 +32,13 @@ _ENOUGH_MS = 4000  # of speech, to tell a language by
 class Ear:
     """An engine at work. Its process starts when there is something to hear, and ends with `close`.
 
-    One process holds the model for all clips of a take: whoever hears, and whoever aligns corrected text later.
+    One process holds the model for all clips of a take: whoever hears, and whoever aligns corrected text later. What
+    the encoder makes of stretches that were corrected is kept in `encoded`.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, encoded: Store | None = None) -> None:
         self.engine = engine
+        self._kept = Encodings(encoded, f"{engine.name} {engine.model}") if encoded else None
         self._stack = ExitStack()
         self._pool: Executor | None = None
 
@@ -84,6 +88,15 @@ class Ear:
         kept = guards.in_order(words, end_ms)
         exact = guards.in_order(borders.to_quiet(kept, activity), end_ms)
         return Transcript(exact, self.engine.name, self.engine.model, tongues.main, notes=tuple(tongues.notes()))
+
+    def align(
+        self, sound: Sound, tokens: Sequence[str], stretch: Span, speech: Sequence[Span], language: str
+    ) -> tuple[Word, ...]:
+        """The tokens as words in a stretch of at most 28.5 s; confidence 0 where one could not be placed.
+
+        Raises TranscriberError.
+        """
+        return self.ask(aligning.align, sound, tokens, stretch, speech, language, self._kept)
 
     def _tongues(self, sound: Sound, window: Window, tongues: _Tongues) -> Iterator[tuple[Window, str]]:
         """The window with its language; in parts, where two languages seem to be spoken in it."""

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline import weights
 from pipeline.errors import TranscriberError
 from pipeline.model import Word
+from pipeline.transcribers import whisper_alignment
 from pipeline.transcribers.listening import Phrase
 
 if TYPE_CHECKING:
-    from pipeline.transcribers.listening import Samples
+    from pipeline.transcribers.listening import Encoded, Samples
 
 _LEAD_MS = {"base": 60, "tiny.en": -100}  # as in faster_whisper.py: the models are the same
 
@@ -99,6 +100,12 @@ class Listener:
                 verbose=None,
             )
         return [_phrase(segment) for segment in told["segments"]]
+
+    def encoded(self, samples: Samples) -> Encoded:
+        return whisper_alignment.encoded(self.model, samples)
+
+    def aligned(self, encoded: Encoded, ms: int, tokens: Sequence[str], language: str) -> list[tuple[int, int, float]]:
+        return whisper_alignment.aligned(self.model, encoded, ms, tokens, language)
 
 
 def _phrase(segment: Mapping[str, Any]) -> Phrase:
