@@ -1,5 +1,5 @@
-"""PURE: what is to be said of a take's words: that they are a draft, that nobody here knows the language, or where
-somebody speaks and no word was understood.
+"""PURE: what is to be said of words that are missing: nobody here knows the language, or somebody speaks and no word
+was understood.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from pipeline.model import Span, Transcript, Word
 from pipeline.wording import clock
 
 _WORTH_A_NOTE_MS = 4000  # shorter stretches between words are breath, laughter and names that nobody knows
-_CURE = "For real captions: pip install 'candid[whisper]' and candid models download small"
-DRAFT = f"The captions are a draft by the embedded engine. {_CURE}"
+_CURE = "A larger model may understand it: candid models download small"
 _NOBODY = Transcript().engine
 
 Side = tuple[
@@ -26,8 +25,7 @@ def notes(sides: Sequence[Side]) -> tuple[str, ...]:
     silent = [words for words in spoken if words.engine == _NOBODY and not words.words]
     if spoken and len(silent) == len(spoken):
         return (f"There are no captions: no engine here knows the language {silent[0].language!r}. {_CURE}",)
-    draft = any(words.draft and words.words for words in spoken)
-    told = [DRAFT] if draft else []
+    told = []
     for number, (speech, words) in enumerate(sides, start=1):
         if missed := [span for span in without_words(speech, words.words) if span.ms >= _WORTH_A_NOTE_MS]:
             where = f" of clip {number}" if len(sides) > 1 else ""

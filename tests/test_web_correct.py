@@ -90,7 +90,7 @@ def _said(fields, words):
 def test_the_page_shows_sentences_their_doubts_and_what_was_cut(server, take):
     with server.client("ada") as client:
         text = client.get(f"/takes/{take.id}/correct").text
-    assert "The words are a draft" in text
+    assert "1 unsure sentence left." in text
     assert '<span class="unsure">creative<span class="quiet" lang="en"> (unsure)</span></span>' in text
     assert "the filler &#34;Um.&#34; between two pauses. Tick it to bring it back." in text
     assert "Keep the whole pause of 1.7 s" in text and "nothing happens yet" in text
@@ -153,10 +153,60 @@ def test_the_form_is_obeyed_in_edit_md(server, take):
     assert again == fields | {"description": "First line\n\nLast line: over"}
 
 
+def test_an_unsure_sentence_is_found_right_and_unsure_again(server, take):
+    before = _edit_md(server, take)
+    path = f"/takes/{take.id}/correct"
+    with server.client("ada") as client:
+        fields = _form(client.get(path).text)
+        key = _said(fields, "You asked")
+        assert f"right-{key}" not in fields
+        assert client.post(path, data=fields | {f"right-{key}": "yes"}).status_code == 303
+        assert _edit_md(server, take) == before.replace("creative(?)", "creative")
+        shown = client.get(path).text
+        again = _form(shown)
+        assert again[f"right-{key}"] == "yes" and "No unsure sentences left." in shown
+        del again[f"right-{key}"]
+        assert client.post(path, data=again).status_code == 303
+    assert _edit_md(server, take) == before
+
+
+def test_what_is_found_right_on_the_page_holds_when_it_is_made_again(server, take):
+    path = f"/takes/{take.id}/correct"
+    shelf = _shelf(server, take)
+    kept = shelf.path("corrections.json").read_bytes()
+    with server.client("ada") as client:
+        fields = _form(client.get(path).text)
+        key = _said(fields, "You asked")
+        client.post(path, data=fields | {f"right-{key}": "yes"})
+        recorded.looked(server.folder, take)
+        assert "(?)" not in _edit_md(server, take).replace("(?) marks what", "")
+        again = _form(client.get(path).text)
+        assert again[f"right-{key}"] == "yes", "it can be taken back"
+        del again[f"right-{key}"]
+        client.post(path, data=again)
+        recorded.looked(server.folder, take)
+    assert "creative(?)" in _edit_md(server, take)
+    assert shelf.path("corrections.json").read_bytes() == kept
+
+
+def test_a_corrected_or_cut_sentence_is_not_asked_about(server, take):
+    path = f"/takes/{take.id}/correct"
+    with server.client("ada") as client:
+        fields = _form(client.get(path).text)
+        key = _said(fields, "You asked")
+        text = fields[f"text-{key}"]
+        client.post(path, data=fields | {f"text-{key}": text.replace("creative", "brutal"), f"right-{key}": "yes"})
+        assert f'name="right-{key}"' not in client.get(path).text
+        cut = _form(client.get(path).text) | {f"text-{key}": text}
+        del cut[f"keep-{key}"]
+        client.post(path, data=cut)
+        assert "No unsure sentences left." in client.get(path).text
+
+
 def test_the_player_leaves_out_what_a_sentence_stands_for():
     """Words that were taken out of it are still said."""
     line = edit.Line(0, (Word("piano", 1500, 1900),), "We drop the piano", lead_ms=500, tail_ms=900, pause_ms=2000)
-    sheet = edit.Sheet("t", "", "", False, (("a" * 64, "a.mp4"),), (line,))
+    sheet = edit.Sheet("t", "", "", (("a" * 64, "a.mp4"),), (line,))
     opened = corrections.Opened(corrections.Kept(sheet, Edits()), None, edit.Reading(Edits()))
     draft = correct.Draft("", "", "", (Wish(True, "piano"),))
     (row,) = correct._rows(opened, draft, correct.Answer({}, {}))

@@ -25,6 +25,7 @@ const rows = data.lines.map((line) => {
     item,
     tick: item.querySelector(`[name="keep-${line.key}"]`),
     field: item.querySelector("textarea"),
+    rightTick: item.querySelector(`[name="right-${line.key}"]`),
     pauseTick: item.querySelector(`[name="pause-${line.key}"]`),
     shown: item.querySelector("[data-words]"),
   };
@@ -126,6 +127,7 @@ for (const row of rows) {
   row.field.addEventListener("input", () => {
     grow(row.field);
     refresh(row);
+    look();
   });
   row.field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") event.preventDefault(); // a sentence is one line
@@ -151,6 +153,40 @@ function refresh(row) {
   row.words = texts.join(" ") === spoken(row.original) ? row.original : timed(row.original, texts);
   showWords(row);
 }
+
+// --- unsure sentences -------------------------------------------------------------------------------------------------------
+
+const note = document.querySelector("[data-look]");
+const next = document.querySelector("[data-next]");
+let lookedAt = -1;
+
+function isUnsure(row) {
+  return Boolean(row.rightTick && row.tick.checked && !row.rightTick.checked && row.words === row.original);
+}
+
+// Counts down while they are corrected, found right or cut.
+function look() {
+  if (!note) return;
+  for (const row of rows) {
+    row.item.classList.toggle("doubt", isUnsure(row));
+    if (row.rightTick) row.rightTick.closest("label").hidden = row.words !== row.original;
+  }
+  const left = rows.filter(isUnsure).length;
+  const says = `${left || "No"} unsure sentence${left === 1 ? "" : "s"} left.`;
+  const shown = note.querySelector("[data-left]");
+  if (shown.textContent !== says) shown.textContent = says;
+  note.classList.toggle("good", !left);
+  note.querySelector("[data-how]").hidden = !left;
+  next.hidden = !left;
+}
+
+next?.addEventListener("click", () => {
+  const unsure = rows.map((row, number) => [row, number]).filter(([row]) => isUnsure(row));
+  const [row, number] = unsure.find(([, each]) => each > lookedAt) ?? unsure[0];
+  lookedAt = number;
+  row.item.scrollIntoView({ block: "center" });
+  row.rightTick.focus({ preventScroll: true });
+});
 
 // --- the picture follows --------------------------------------------------------------------------------------------------
 
@@ -246,6 +282,7 @@ if (player) {
   moved();
 }
 follow();
+look();
 
 // --- changes, and taking them back ----------------------------------------------------------------------------------------
 
@@ -266,6 +303,7 @@ function changed() {
 function after() {
   for (const row of rows) refresh(row);
   follow();
+  look();
   const other = fields.filter((field) => state.get(field) !== first.get(field));
   const count = other.filter((field) => field.type !== "radio" || field.checked).length;
   unsaved.textContent = count ? `${count} change${count === 1 ? "" : "s"} not saved yet` : "";
