@@ -32,7 +32,7 @@ _TORN = re.compile(rf"{_LIST}(?:(\[.?\ufe0f?\])\s+(?:({_CLOCK})\s)?|\[?.?\]?\s*(
 class Entry:
     """A line of the text. `kind` is "line", "pause" or "keep"; a tick or a time of None was not given.
 
-    `torn`: it begins with what is left of a tick or a time. The `text` of a pause is its length. `marks` counts its (?).
+    `torn`: it begins with what is left of a tick or a time. The `text` of a pause is its length. `marks`: its (?).
     """
 
     number: int

@@ -458,7 +458,7 @@ _HELP = """\
 _LOOK = f"""\
 > {{sentences}} unsure: look at the words marked {MARK}. Correct them, or take the {MARK} away where they are right."""
 _HARD_TO_HEAR = """\
-> That is more than half of what is said, so read all of it. A larger model may hear more: candid models download small"""
+> That is more than half of it, so read it all. A larger model may hear more: candid models download small"""
 _HALF_OF = 4  # sentences; of fewer it says nothing about the sound
 
 

@@ -157,36 +157,44 @@ function refresh(row) {
 // --- unsure sentences -------------------------------------------------------------------------------------------------------
 
 const note = document.querySelector("[data-look]");
-const next = document.querySelector("[data-next]");
-let lookedAt = -1;
+const begin = document.querySelector("[data-next]");
+const doubtful = rows.filter((row) => row.rightTick);
 
 function isUnsure(row) {
-  return Boolean(row.rightTick && row.tick.checked && !row.rightTick.checked && row.words === row.original);
+  return row.tick.checked && !row.rightTick.checked && row.words === row.original;
 }
 
 // Counts down while they are corrected, found right or cut.
 function look() {
   if (!note) return;
-  for (const row of rows) {
+  const left = doubtful.filter(isUnsure);
+  for (const row of doubtful) {
     row.item.classList.toggle("doubt", isUnsure(row));
-    if (row.rightTick) row.rightTick.closest("label").hidden = row.words !== row.original;
+    row.rightTick.closest("label").hidden = row.words !== row.original;
+    row.next.hidden = !left.some((each) => each !== row);
   }
-  const left = rows.filter(isUnsure).length;
-  const says = `${left || "No"} unsure sentence${left === 1 ? "" : "s"} left.`;
+  const says = `${left.length || "No"} unsure sentence${left.length === 1 ? "" : "s"} left.`;
   const shown = note.querySelector("[data-left]");
   if (shown.textContent !== says) shown.textContent = says;
-  note.classList.toggle("good", !left);
-  note.querySelector("[data-how]").hidden = !left;
-  next.hidden = !left;
+  note.classList.toggle("good", !left.length);
+  note.querySelector("[data-how]").hidden = begin.hidden = !left.length;
 }
 
-next?.addEventListener("click", () => {
-  const unsure = rows.map((row, number) => [row, number]).filter(([row]) => isUnsure(row));
-  const [row, number] = unsure.find(([, each]) => each > lookedAt) ?? unsure[0];
-  lookedAt = number;
+// To the next one behind a place in the list; behind the last one, to the first.
+function lookAfter(place) {
+  const left = doubtful.filter(isUnsure);
+  const row = left.find((each) => doubtful.indexOf(each) > place) ?? left[0];
   row.item.scrollIntoView({ block: "center" });
   row.rightTick.focus({ preventScroll: true });
+}
+
+doubtful.forEach((row, place) => {
+  row.next = Object.assign(document.createElement("button"), { type: "button", className: "plain small", lang: "en" });
+  row.next.textContent = "Next unsure";
+  row.next.addEventListener("click", () => lookAfter(place));
+  row.rightTick.closest("label").after(row.next);
 });
+begin?.addEventListener("click", () => lookAfter(-1));
 
 // --- the picture follows --------------------------------------------------------------------------------------------------
 
