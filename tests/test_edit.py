@@ -885,7 +885,9 @@ def test_one_word_corrected_makes_one_chunk_and_what_is_unticked_is_gone(tmp_pat
     assert "destroy a server" in Path(take["captions"]["srt"]).read_text(encoding="utf-8").replace("\n", " ")
     assert "destroy a server" in path.read_text(encoding="utf-8")
     assert _rendered(tmp_path)[0]["status"] == "kept"
-    line = next(line for line in path.read_text(encoding="utf-8").splitlines() if "That was over" in line.replace("(?)", ""))
+    line = next(
+        line for line in path.read_text(encoding="utf-8").splitlines() if "That was over" in line.replace("(?)", "")
+    )
     path.write_text(
         path.read_text(encoding="utf-8").replace(line, line.replace("[x]", "[ ]")) + "Nobody said this line here\n",
         encoding="utf-8",

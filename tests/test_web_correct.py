@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 pytest.importorskip("fastapi", reason="for the page: pip install 'candid[web]'")
 
-from pipeline import corrections, edit
+from pipeline import corrections, edit, unheard
 from pipeline.edit import Edits, Wish
 from pipeline.model import Plan, Word
 from pipeline.shelf import Shelf
@@ -187,6 +187,18 @@ def test_what_is_found_right_on_the_page_holds_when_it_is_made_again(server, tak
         recorded.looked(server.folder, take)
     assert "creative(?)" in _edit_md(server, take)
     assert shelf.path("corrections.json").read_bytes() == kept
+
+
+def test_speech_without_words_is_listed_in_edit_md_and_on_the_page(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(unheard, "_WORTH_A_NOTE_MS", 1000)  # nobody speaks for longer in this clip
+    take = recorded.handed_in(server.folder, recorded.clip(tmp_path), recipe="half-heard")
+    recorded.heard(server.folder, take, recorded.SAID[:12])
+    found = re.search(
+        r"^> (Somebody seems to speak at 0:08 .* no word was understood.*)$", _edit_md(server, take), re.M
+    )
+    assert found and "candid models download small" in found[1]
+    with server.client("ada") as client:
+        assert f'<p class="note">{found[1]}</p>' in client.get(f"/takes/{take.id}/correct").text
 
 
 def test_a_corrected_or_cut_sentence_is_not_asked_about(server, take):
@@ -557,6 +569,41 @@ def test_what_is_cut_can_be_heard_and_brought_back(server, made, opened):
     opened.wait_for_timeout(400)
     assert abs(opened.evaluate("() => document.querySelector('video').currentTime") - 6.4) < 0.1
     assert opened.locator("[data-caption]").inner_text() == "Um."
+
+
+_DOUBTED = tuple(replace(word, confidence=0.1) if word.text in ("twelve", "coffee") else word for word in recorded.SAID)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_unsure_sentences_count_down_while_they_are_settled(browser, server, tmp_path, width):
+    take = recorded.handed_in(server.folder, recorded.clip(tmp_path), recipe=f"doubts-{width}")
+    recorded.heard(server.folder, take, _DOUBTED)
+    with signed_in(browser, server, "ada", viewport={"width": width, "height": 844}) as page:
+        page.goto(f"/takes/{take.id}/correct")
+        left, focused = page.locator("[data-left]"), "() => document.activeElement.closest('.line')?.innerText ?? ''"
+        page.get_by_role("button", name="Look at them").click()
+        assert left.inner_text() == "3 unsure sentences left." and "creative" in page.evaluate(focused)
+        page.keyboard.press("Space")
+        assert left.inner_text() == "2 unsure sentences left."
+        assert not page.locator(".line", has_text="creative").get_by_text("(unsure)").is_visible()
+        page.locator(".line", has_text="creative").get_by_role("button", name="Next unsure").click()
+        assert "twelve" in page.evaluate(focused)
+        second = page.locator(".line", has_text="twelve")
+        second.get_by_role("button", name="Mend").click()
+        second.get_by_role("textbox").fill("This one is ten years old.")
+        assert left.inner_text() == "1 unsure sentence left." and not second.get_by_text("Right as it is").is_visible()
+        last = page.locator(".line", has_text="coffee")
+        last.get_by_role("checkbox").first.uncheck()
+        assert left.inner_text() == "No unsure sentences left." and not page.locator("[data-next]").is_visible()
+        page.get_by_role("button", name="Undo").click()
+        assert left.inner_text() == "1 unsure sentence left."
+        assert barriers(page) == [] and page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.wait_for_url("**saved=yes")
+        assert left.inner_text() == "1 unsure sentence left."
+    text = _edit_md(server, take)
+    assert "creative way" in text and "This one is ten years old." in text and "coffee(?)" in text
 
 
 @pytest.mark.slow

@@ -246,7 +246,7 @@ def test_unsure_sentences_are_shown_and_approved_by_whoever_says_they_looked(ser
         said = client.post(f"/takes/{take}/approve", data=sent)
         assert said.status_code == 409 and "tick that you looked at them" in said.text
         assert client.post(f"/takes/{take}/approve", data=sent | {"read": "yes"}).status_code == 303
-        assert "2 unsure sentences, which you looked at" in client.get(f"/takes/{take}/publish").text
+        assert "2 unsure, looked at" in client.get(f"/takes/{take}/publish").text
 
 
 def test_where_nothing_is_unsure_nothing_is_asked(server, take):
@@ -524,7 +524,7 @@ def test_with_a_real_browser(server, tube, browser, screen):
         page.get_by_role("checkbox", name="PeerTube").check()
         page.get_by_role("textbox", name="Title").fill("By hand")
         page.get_by_role("button", name="Show what would go out").click()
-        page.get_by_label("I have read the captions").check()
+        page.get_by_label("I have looked at this sentence").check()
         page.get_by_role("button", name="Approve exactly this").click()
         tube.fail(lambda request: time.sleep(0.7) or tube.answer(request), "PUT", UPLOADS, skip=1)
         tube.fail(lambda request: _held(tube, request, here_now, go_on), "PUT", UPLOADS, skip=1)
