@@ -29,7 +29,7 @@ SERVICES = ("youtube", "peertube", "vimeo", "folder")  # as pipeline.publishers 
 @click.option("--schedule", metavar="WHEN", help='When it becomes public: 2027-01-31T09:00+01:00; "" for at once.')
 @click.option("--playlist", help="A playlist, or a channel, as the service calls it.")
 @click.option("--thumbnail", type=click.IntRange(min=1), help="Which of the candidates (default: the chosen one).")
-@click.option("--captions-read", is_flag=True, help="Say that you have read the captions, which are a draft.")
+@click.option("--captions-read", is_flag=True, help="Say that you looked at the unsure sentences: they are right.")
 @click.option("--mend", is_flag=True, help="Take the proposals for texts that a service would refuse.")
 @click.option("--yes", is_flag=True, help="Approve what is shown without being asked.")
 @click.option("--withdraw", is_flag=True, help="Take the approval back: nothing of it goes out from now on.")
@@ -134,15 +134,16 @@ def _mended(
 
 
 def _read_now(parcels: Sequence[Parcel], as_json: bool) -> bool:
-    """Whether the person says that they have read captions that are a draft."""
-    from pipeline import approval
-
-    drafts = dict.fromkeys(parcel.srt for parcel in parcels if approval.captions_of(parcel) == "draft")
-    if not drafts or not _at_a_terminal():
+    """Whether the person says that they looked at the sentences that are unsure, which are shown."""
+    sentences = dict.fromkeys(sentence for parcel in parcels for sentence in parcel.unsure)
+    if not sentences or not _at_a_terminal():
         return False
-    click.echo(f"The captions are a draft by a machine: {', '.join(map(str, drafts))}", err=as_json)
-    if not click.confirm("Have you read them, and are they right?", err=as_json):
-        _nothing(f"Read them, and correct them with: candid words edit {parcels[0].take}")
+    click.echo("These sentences may be misheard:", err=as_json)
+    for sentence in sentences:
+        click.echo(f"  {talk.plain(sentence)}", err=as_json)
+    these = "this sentence, and is it" if len(sentences) == 1 else f"these {len(sentences)} sentences, and are they"
+    if not click.confirm(f"Have you looked at {these} right?", err=as_json):
+        _nothing(f"Correct them with: candid words edit {parcels[0].take}")
     return True
 
 
@@ -219,13 +220,13 @@ def _from(parcel: Parcel, accounts: Sequence[Account]) -> str:
 
 
 def _rows(parcel: Parcel) -> Iterator[tuple[str, str]]:
-    from pipeline import approval
-    from pipeline.wording import clock
+    from pipeline.wording import clock, counted
 
-    post, captions = parcel.post, approval.captions_of(parcel)
+    post = parcel.post
     size = f"{parcel.size / 1e6:.1f} MB"
     yield "video", f"{parcel.video}, {clock(parcel.seconds)}, {size}, SHA-256 {parcel.sha256[:12]}…"
-    yield "captions", f"{parcel.srt}{', a draft' if captions == 'draft' else ''}" if parcel.srt else "none"
+    unsure = f", {counted(len(parcel.unsure), 'unsure sentence')}" if parcel.unsure else ""
+    yield "captions", f"{parcel.srt}{unsure}" if parcel.srt else "none"
     yield "thumbnail", str(parcel.thumbnail)
     yield from _texts(parcel)
     yield "privacy", post.privacy

@@ -36,9 +36,10 @@ def show(named: Path | None, take: str, as_json: bool) -> None:
     shelf = _shelf(talk.workspace(named), take)
     known = _known(shelf, take)
     if as_json:
-        told = {key: getattr(known.sheet, key) for key in ("title", "description", "draft")}
+        told = {key: getattr(known.sheet, key) for key in ("title", "description", "unheard")}
         lines = [_as_told(line) for line in known.sheet.lines]
-        talk.say_json({"take": take, "file": shelf.path(corrections.EDIT), **told, "lines": lines})
+        told |= {"unsure": len(known.sheet.unsure), "lines": lines}
+        talk.say_json({"take": take, "file": shelf.path(corrections.EDIT), **told})
         return
     click.echo(talk.plain(edit.written(known.sheet), "\n"), nl=False)
 
@@ -171,7 +172,8 @@ def _as_told(line: Line) -> dict[str, Any]:
         "heard": line.heard,
         "kept": line.ticked,
         "reason": line.reason,
-        "unsure": list(edit.unsure(line)),
+        "unsure": edit.unsure(line),
+        "confirmed": line.confirmed,
         "pause_ms": line.pause_ms,
         "pause_kept": line.pause_kept,
     }
@@ -192,16 +194,19 @@ def _open(path: Path) -> None:
 
 def _checked(space: Workspace, shelf: Shelf, take: str, learn: bool, recipe: str) -> int:
     """Says what edit.md would change; 1 where something in it is not clear."""
+    from pipeline import corrections
+    from pipeline.wording import counted
+
     known, asked = _read(space, shelf, take)
     told = _pending(shelf, asked)
-    if known.sheet.draft:
-        click.echo("The words are a draft by the embedded engine.")
     for change in told.changes:
         click.echo(f"line {change.line}: {talk.plain(change.says)}")
     for problem in told.problems:
         click.echo(click.style(f"line {problem.line}: ", fg="yellow") + talk.plain(problem.says), err=True)
     if learn:
         _learn(space, take, recipe, known, asked)
+    if left := corrections.unsure(known, asked):
+        click.echo(f"{counted(left, 'unsure sentence')} left, marked (?).")
     if told.changes:
         click.echo(f"Next: {_again(take)}")
     elif not _up_to_date(shelf, told):

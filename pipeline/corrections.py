@@ -88,6 +88,13 @@ def _asked(known: Kept, text: str | None, now: Sequence[str] | None) -> Reading:
     return Reading(known.edits) if text is None else edit.read(text, known.sheet, known.edits, now)
 
 
+def unsure(known: Kept, asked: Reading) -> int:
+    """How many unsure sentences of the video are left, with what edit.md asks for."""
+    wished = edit.wishes(known.sheet, known.edits, asked.edits)
+    pairs = zip(known.sheet.lines, wished, strict=True)
+    return sum(bool(line.doubts) and wish.keep and not wish.right and wish.text == line.text for line, wish in pairs)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The words of a take as somebody finds them who opens them: `text` is edit.md, `asked` what it asks for."""

@@ -254,12 +254,9 @@ def _transcribed(clip: Clip, activity: Activity, sound: Sound | None, desk: Desk
 
 
 def _unheard(activity: Activity, desk: Desk) -> Transcript:
-    """Where no engine can listen: the recipe's script over the speech, else no words, and a sentence that says so."""
-    recipe = desk.recipe
-    if recipe.script:
-        return scripted.unheard(recipe.script, activity.speech, recipe.language or "")
-    why = "There are no captions, since no speech model is here. Fetch one: candid models download"
-    return Transcript(language=recipe.language or "", notes=(why,))
+    """The recipe's script over the speech, where no engine can listen; else no words, which is told with the rest."""
+    script, language = desk.recipe.script, desk.recipe.language or ""
+    return scripted.unheard(script, activity.speech, language) if script else Transcript(language=language)
 
 
 def _as_scripted(heard: Transcript, clip: Clip, activity: Activity, sound: Sound, desk: Desk) -> Transcript:

@@ -116,7 +116,9 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
         for piece in _pieces(order, each, heard, number, fps, ruled)
     ]
     titled = replace(order.recipe, topic=edits.title or order.recipe.topic)
-    sheet = edit.sheet(order.take, order.recipe.topic, _sides(order, obeyed, fps), edits, order.recipe.trim, fps)
+    missing = _unheard(obeyed)
+    sides = _sides(order, obeyed, fps)
+    sheet = edit.sheet(order.take, order.recipe.topic, sides, edits, order.recipe.trim, fps, missing)
     if not any(piece.kept for piece in pieces):
         raise WorkspaceError(
             "All sentences are cut in edit.md, so there is no video.",
@@ -126,7 +128,8 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
-    notes = (*notes, *edits.over(order.recipe.topic), *obeyed.notes, *_unheard(obeyed))
+    heard = (note for each in obeyed.heard for note in each.notes)
+    notes = (*notes, *edits.over(order.recipe.topic), *obeyed.notes, *missing, *heard)
     decided = replace(decided, notes=notes)
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet
 

@@ -276,7 +276,6 @@ class Transcript:
     engine: str = "none"
     model: str = ""
     language: str = ""
-    draft: bool = False
     offers: tuple[Offer, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -542,7 +541,7 @@ class Parcel:
     language: str = ""  # of what is said; "" where nobody knows
     srt: Path | None = None
     vtt: Path | None = None
-    draft: bool = False  # the captions are a draft
+    unsure: tuple[str, ...] = ()  # the sentences of the captions that somebody should look at, each with its time
     thumbnail: Path | None = None
     discloses: bool = False  # the speaker speaks for their employer, and says so
     synthetic: bool = False  # the recipe says that something in it is made by a machine to look real

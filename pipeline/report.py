@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import __version__, chapters, edit, ffmpeg, unheard
+from pipeline import __version__, chapters, edit, ffmpeg
 from pipeline.chapters import Chapter
 from pipeline.errors import CandidError
 from pipeline.model import Plan, Variant
@@ -19,7 +19,7 @@ from pipeline.wording import clock, counted
 
 if TYPE_CHECKING:
     from pipeline.corrections import Obeyed
-    from pipeline.edit import Reading, Sheet
+    from pipeline.edit import Line, Reading, Sheet
     from pipeline.find_out import Found
     from pipeline.make import Order
     from pipeline.render import Rendered
@@ -79,6 +79,8 @@ class Made:
         )
         yield f"{take}: {took}"
         yield from self._in_figures()
+        if unsure := _unsure(told):
+            yield f"  {counted(unsure, 'unsure sentence')}: look at the words marked (?): candid words edit {take}"
         yield from (f"  note: {note}" for note in self.report["notes"])
         yield "Look at:"
         for path in (*self.videos.values(), self.folder / _EDIT, self.folder / "thumbnail.jpg", self.folder / _REPORT):
@@ -112,15 +114,19 @@ def as_promised(told: dict[str, Any]) -> dict[str, Any]:
 
 def in_short(told: dict[str, Any], take: str) -> Iterator[str]:
     """What somebody has to know of a finished take, in a few words. `told` is its report.json."""
-    draft = [note for note in told["notes"] if note == unheard.DRAFT]
     unclear = [note for note in told["notes"] if note.startswith(f"{_EDIT}, line ")]
-    if draft:
-        yield "draft captions"
+    if unsure := _unsure(told):
+        yield f"{counted(unsure, 'unsure sentence')}: candid words edit {take}"
     if unclear:
         is_are = "is" if len(unclear) == 1 else "are"
         yield f"{_counted(len(unclear), 'line')} of {_EDIT} {is_are} unclear: candid words check {take}"
-    if rest := len(told["notes"]) - len(draft) - len(unclear):
+    if rest := len(told["notes"]) - len(unclear):
         yield f"{_counted(rest, 'note')} in its {_REPORT}"
+
+
+def _unsure(told: Mapping[str, Any]) -> int:
+    """How many sentences of the video are unsure; older reports do not say."""
+    return int(told.get("words", {}).get("unsure", 0))
 
 
 def causes(order: Order, choice: Choice) -> list[Any]:
@@ -249,7 +255,8 @@ def _facts(
         "clip_seconds": _seconds(sum(each.clip.duration_ms for each in obeyed.found), 1000),
         "video_seconds": shown["seconds"],
         "pieces": _pieces(plan),
-        "words": _words(obeyed.found),
+        "words": _words(obeyed.found, sheet),
+        "unsure": [_asked(line) for line in sheet.unsure],
         "captions": {"cues": shown["cues"], "violations": shown["violations"]},
         "sound": {"lufs": first.loudness.lufs, "true_peak_dbtp": first.loudness.true_peak_dbtp},
         "brand": {
@@ -291,15 +298,20 @@ def _pieces(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _words(found: Sequence[Found]) -> dict[str, Any]:
+def _words(found: Sequence[Found], sheet: Sheet) -> dict[str, Any]:
     first = found[0].transcript
     return {
         "engine": first.engine,
         "model": first.model,
         "language": first.language,
-        "draft": any(each.transcript.draft for each in found),
+        "unsure": len(sheet.unsure),  # sentences
         "count": sum(len(each.transcript.words) for each in found),
     }
+
+
+def _asked(line: Line) -> dict[str, Any]:
+    """A sentence that somebody should look at; its time as edit.md has it."""
+    return {"clip": line.clip + 1, "at": edit.clock(line.start_ms), "text": line.text, "words": edit.unsure(line)}
 
 
 def _chapters(plan: Plan, sheet: Sheet, variant: Variant) -> tuple[Chapter, ...]:

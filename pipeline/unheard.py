@@ -1,5 +1,5 @@
-"""PURE: what is to be said of a take's words: that they are a draft, that nobody here knows the language, or where
-somebody speaks and no word was understood.
+"""PURE: what is to be said of words that are missing: no engine could listen, or somebody speaks and no word was
+understood.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pipeline.model import Span, Transcript, Word
 from pipeline.wording import clock
 
 _WORTH_A_NOTE_MS = 4000  # shorter stretches between words are breath, laughter and names that nobody knows
-_CURE = "For real captions: pip install 'candid[whisper]' and candid models download small"
-DRAFT = f"The captions are a draft by the embedded engine. {_CURE}"
+_CURE = "A larger model may understand it: candid models download small"
 _NOBODY = Transcript().engine
+NO_CAPTIONS = "There are no captions, since no speech model is here. Fetch one: candid models download"
 
 Side = tuple[
     Sequence[Span], Transcript
@@ -23,11 +23,9 @@ Side = tuple[
 def notes(sides: Sequence[Side]) -> tuple[str, ...]:
     """A sentence for each of these that is so; none where nobody speaks."""
     spoken = [words for speech, words in sides if speech]
-    silent = [words for words in spoken if words.engine == _NOBODY and not words.words]
-    if spoken and len(silent) == len(spoken):
-        return (f"There are no captions: no engine here knows the language {silent[0].language!r}. {_CURE}",)
-    draft = any(words.draft and words.words for words in spoken)
-    told = [DRAFT] if draft else []
+    if spoken and all(words.engine == _NOBODY and not words.words for words in spoken):
+        return (NO_CAPTIONS,)
+    told = []
     for number, (speech, words) in enumerate(sides, start=1):
         if missed := [span for span in without_words(speech, words.words) if span.ms >= _WORTH_A_NOTE_MS]:
             where = f" of clip {number}" if len(sides) > 1 else ""

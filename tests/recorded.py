@@ -70,8 +70,14 @@ def heard(root: Path, take: Take, said: tuple[Word, ...] = SAID) -> None:
     order, shelf = orders.order(Workspace(root), (take.id,), Wanted())
     with patch.object(transcribers, "choose", lambda *_: transcribers.Choice(transcribers.Silent(), "for a test")):
         look(order, shelf)
-    words = TypeAdapter(Transcript).dump_json(Transcript(said, "none", "", "en", draft=True))
+    words = TypeAdapter(Transcript).dump_json(Transcript(said, "none", "", "en"))
     shelf.path("words.json").write_bytes(words)  # as somebody does who corrects it by hand
+    look(order, shelf)
+
+
+def looked(root: Path, take: Take) -> None:
+    """Obeys edit.md as a render does, and makes no video."""
+    order, shelf = orders.order(Workspace(root), (take.id,), Wanted())
     look(order, shelf)
 
 

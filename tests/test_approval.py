@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import cli
 from commands import approve as command
-from pipeline import accounts, approval, circle, corrections, people, publishers, receipts, vault, workspace
+from pipeline import accounts, approval, circle, corrections, people, publish, publishers, receipts, vault, workspace
 from pipeline.approval import Wishes
 from pipeline.corrections import Kept
 from pipeline.edit import Edits, Sheet
@@ -86,17 +86,18 @@ class Stage:
         for name in names:
             (self.folder / name).write_bytes(name.encode())
         (self.folder / "edit.md").write_text("[x] 0:00.0 Hello.\n")
-        sheet = Sheet(self.take, "", "", False, (), ())
+        sheet = Sheet(self.take, "", "", (), ())
         kept = corrections._KEPT.dump_json(Kept(sheet, edits or Edits()))
         (self.folder / "corrections.json").write_bytes(kept)
         self.report(names, variants or ("landscape",), **told)
 
-    def report(self, names, variants, *, draft=False, cues=3, seconds=60.0, chapters=(), **told: Any) -> None:
+    def report(self, names, variants, *, unsure=(), cues=3, seconds=60.0, chapters=(), **told: Any) -> None:
         report = {
             "person": "anna",
             "recipe": "r",
             "title": "Servers",
-            "words": {"language": "en", "draft": draft},
+            "words": {"language": "en", "unsure": len(unsure)},
+            "unsure": [{"clip": 1, "at": at, "text": text, "words": []} for at, text in unsure],
             "variants": {each: {"seconds": seconds, "cues": cues, "chapters": list(chapters)} for each in variants},
             "files": ["edit.md", *names],
             "stamps": {name: self.stamp(name) for name in names},
@@ -137,6 +138,9 @@ def stage(tmp_path) -> Stage:
     return made
 
 
+UNSURE = (("0:12.3", "We use Cooper Nettys here."), ("1:02.0", "It restarts surfers."))
+
+
 @pytest.fixture
 def at_a_terminal(monkeypatch):
     monkeypatch.setattr(command, "_at_a_terminal", lambda: True)
@@ -151,10 +155,10 @@ def test_a_parcel_holds_exactly_what_lies_on_the_shelf(stage):
     assert (parcel.video, parcel.sha256, parcel.size) == (stage.folder / "landscape.mp4", sha, 13)
     assert [name for name, _ in parcel.files] == ["landscape.mp4", "landscape.srt", "landscape.vtt", "thumbnail.jpg"]
     assert (parcel.person, parcel.variant, parcel.language, parcel.seconds) == ("anna", "landscape", "en", 60.0)
-    assert (parcel.post.title, parcel.post.privacy, parcel.draft, parcel.discloses) == (
+    assert (parcel.post.title, parcel.post.privacy, parcel.unsure, parcel.discloses) == (
         "Servers",
         "private",
-        False,
+        (),
         True,
     )
 
@@ -240,9 +244,9 @@ def test_the_thumbnail_that_the_speaker_chose_goes_out(stage):
 
 
 def test_captions_without_a_cue_do_not_go_out(stage):
-    stage.make(cues=0, draft=True)
+    stage.make(cues=0, unsure=UNSURE)
     (parcel,) = stage.offer()
-    assert (parcel.srt, parcel.vtt, parcel.draft, approval.captions_of(parcel)) == (None, None, False, "none")
+    assert (parcel.srt, parcel.vtt, parcel.unsure, approval.captions_of(parcel)) == (None, None, (), "none")
 
 
 def test_a_recipe_says_that_a_machine_made_something(stage):
@@ -407,7 +411,10 @@ def _made_again(name: str):
         (lambda stage: stage.make(title="New"), "The title was “Servers” and is “New” now."),
         (lambda stage: stage.make("square"), "The video was landscape.mp4 and is square.mp4 now."),
         (lambda stage: stage.make(cues=0), "landscape.srt was approved and does not go out now."),
-        (lambda stage: stage.make(draft=True), "The captions are a draft now, and nobody said that they were read."),
+        (
+            lambda stage: stage.make(unsure=UNSURE),
+            "Sentences are unsure now, and nobody said that they were looked at.",
+        ),
         (
             lambda stage: stage.person(disclosure="I am paid by Acme."),
             "The description was “I work at Acme.” and is “I am paid by Acme.” now.",
@@ -440,15 +447,46 @@ def test_what_changed_since_is_said_in_a_sentence(stage, change, says):
     assert says in caught.value.what and caught.value.do.endswith("candid approve r-anna --as anna")
 
 
-def test_a_draft_needs_somebody_who_has_read_it(stage):
-    stage.make(draft=True)
-    with pytest.raises(PublishError, match=r"captions are a draft.* Read .*landscape\.srt.*--captions-read"):
+def test_unsure_sentences_need_somebody_who_looked_at_them(stage):
+    stage.make(unsure=UNSURE)
+    with pytest.raises(PublishError) as caught:
         stage.approve()
+    assert "2 sentences of the captions may be misheard" in caught.value.what
+    assert "0:12.3 We use Cooper Nettys here.; 1:02.0 It restarts surfers." in caught.value.what
+    assert "candid words edit r-anna" in caught.value.do and "--captions-read" in caught.value.do
     given = stage.approve(read=True)
-    assert given.sealed[0].captions == "draft, read"
-    assert stage.require()[0].draft
+    assert given.sealed[0].captions == "unsure, looked at"
+    assert len(stage.require()[0].unsure) == 2
     stage.make()
-    assert stage.require()[0].draft is False  # better than what was approved, in the same words
+    assert stage.require()[0].unsure == ()  # better than what was approved, in the same words
+
+
+def test_of_many_unsure_sentences_the_error_names_a_few(stage):
+    stage.make(unsure=[(f"0:{second:02}.0", "What?") for second in range(40)])
+    with pytest.raises(PublishError, match=r"40 sentences of the captions .*0:07\.0 What\?; and 32 more"):
+        stage.approve()
+
+
+@pytest.mark.parametrize(("before", "holds"), [("draft, read", True), ("draft", False), ("checked", False)])
+def test_what_an_older_version_approved_still_counts(stage, before, holds):
+    """Its report and its approval speak of drafts: all of it was unsure."""
+    stage.approve()
+    path = stage.folder / "approval.json"
+    path.write_text(path.read_text().replace('"captions": "checked"', f'"captions": "{before}"'))
+    assert f'"{before}"' in path.read_text()
+    stage.make(words={"language": "en", "draft": True})
+    assert approval.captions_of(stage.offer()[0]) == "unsure"
+    if holds:
+        assert stage.require()[0].unsure == ("all of the captions, since an older version of Candid heard them",)
+    else:
+        with pytest.raises(PublishError, match="Sentences are unsure now"):
+            stage.require()
+
+
+def test_what_is_unsure_changes_no_receipt(stage):
+    """A step that was done is not done again where sentences became unsure, or were looked at."""
+    (sure,) = stage.offer()
+    assert publish._causes(replace(sure, unsure=("0:12.3 What?",))) == publish._causes(sure)
 
 
 def test_texts_that_would_be_refused_are_not_approved(stage):
@@ -659,19 +697,21 @@ def test_without_a_terminal_only_yes_says_yes(stage):
     assert approval.load(stage.space, TAKE) is None
 
 
-def test_yes_is_not_enough_for_a_draft(stage):
-    stage.make(draft=True)
+def test_yes_is_not_enough_for_unsure_sentences(stage):
+    stage.make(unsure=UNSURE)
     said = stage.candid("approve", TAKE, "--as", "anna", "--to", "youtube", "--yes")
-    assert said.status == 1 and "landscape.srt, a draft" in said.out and "--captions-read" in said.err
+    assert said.status == 1 and "landscape.srt, 2 unsure sentences" in said.out and "--captions-read" in said.err
+    assert "0:12.3 We use Cooper Nettys here." in said.err
     assert approval.load(stage.space, TAKE) is None
     assert stage.candid("approve", TAKE, "--as", "anna", "--to", "youtube", "--yes", "--captions-read").status == 0
 
 
 @pytest.mark.parametrize(("answers", "status"), [("y\ny\n", 0), ("y\nn\n", 1), ("n\n", 1), ("", 1)])
 def test_captions_and_approval_are_asked_separately(stage, at_a_terminal, answers, status):
-    stage.make(draft=True)
+    stage.make(unsure=UNSURE)
     said = stage.candid("approve", TAKE, "--as", "anna", "--to", "youtube", answers=answers)
-    assert (said.status, "Have you read them" in said.out) == (status, True)
+    assert (said.status, "Have you looked at these 2 sentences" in said.out) == (status, True)
+    assert "  0:12.3 We use Cooper Nettys here.\n  1:02.0 It restarts surfers.\n" in said.out
     assert (approval.load(stage.space, TAKE) is not None) == (status == 0)
 
 

@@ -28,11 +28,11 @@ from hypothesis import strategies as st
 import cli
 from commands.batch import _made, _Sum
 from commands.stopping import politely
-from pipeline import batch, limits, manifest, orders, progress, report, takes, transcribers, unheard
+from pipeline import batch, limits, manifest, orders, progress, report, takes, transcribers
 from pipeline.batch import Job, Progress, Seen
 from pipeline.engines import choose, local
 from pipeline.errors import BatchError, ClipError, FFmpegError, LimitError, TranscriberError, WorkspaceError, in_words
-from pipeline.model import Person, Recipe, Span, Transcript, Word
+from pipeline.model import Person, Recipe
 from pipeline.orders import Wanted
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.workspace import Workspace
@@ -815,17 +815,14 @@ def test_a_take_that_somebody_took_away_stops_nobody(tmp_path):
 
 def test_the_line_of_a_take_says_what_is_to_be_known():
     notes = ["edit.md, line 3: what?", "edit.md, line 9: who?", "The file is cut off."]
-    facts = {"notes": [*notes, *unheard.notes([_heard(draft=True)])]}
+    facts = {"notes": notes, "words": {"unsure": 3}}
     assert list(report.in_short(facts, "talk")) == [
-        "draft captions",
+        "3 unsure sentences: candid words edit talk",
         "2 lines of edit.md are unclear: candid words check talk",
         "1 note in its report.json",
     ]
-    assert list(report.in_short({"notes": unheard.notes([_heard(draft=False)])}, "talk")) == []
-
-
-def _heard(draft: bool) -> unheard.Side:
-    return (Span(0, 10),), Transcript((Word("ja", 0, 10, 0.5),), "pocketsphinx", draft=draft)
+    assert list(report.in_short({"notes": [], "words": {"unsure": 0}}, "talk")) == []
+    assert list(report.in_short({"notes": [], "words": {"draft": True}}, "talk")) == [], "as an older version wrote it"
 
 
 @pytest.mark.parametrize(

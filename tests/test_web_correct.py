@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 pytest.importorskip("fastapi", reason="for the page: pip install 'candid[web]'")
 
-from pipeline import corrections, edit
+from pipeline import corrections, edit, unheard
 from pipeline.edit import Edits, Wish
 from pipeline.model import Plan, Word
 from pipeline.shelf import Shelf
@@ -90,7 +90,7 @@ def _said(fields, words):
 def test_the_page_shows_sentences_their_doubts_and_what_was_cut(server, take):
     with server.client("ada") as client:
         text = client.get(f"/takes/{take.id}/correct").text
-    assert "The words are a draft" in text
+    assert "1 unsure sentence left." in text
     assert '<span class="unsure">creative<span class="quiet" lang="en"> (unsure)</span></span>' in text
     assert "the filler &#34;Um.&#34; between two pauses. Tick it to bring it back." in text
     assert "Keep the whole pause of 1.7 s" in text and "nothing happens yet" in text
@@ -153,10 +153,72 @@ def test_the_form_is_obeyed_in_edit_md(server, take):
     assert again == fields | {"description": "First line\n\nLast line: over"}
 
 
+def test_an_unsure_sentence_is_found_right_and_unsure_again(server, take):
+    before = _edit_md(server, take)
+    path = f"/takes/{take.id}/correct"
+    with server.client("ada") as client:
+        fields = _form(client.get(path).text)
+        key = _said(fields, "You asked")
+        assert f"right-{key}" not in fields
+        assert client.post(path, data=fields | {f"right-{key}": "yes"}).status_code == 303
+        assert _edit_md(server, take) == before.replace("creative(?)", "creative")
+        shown = client.get(path).text
+        again = _form(shown)
+        assert again[f"right-{key}"] == "yes" and "No unsure sentences left." in shown
+        del again[f"right-{key}"]
+        assert client.post(path, data=again).status_code == 303
+    assert _edit_md(server, take) == before
+
+
+def test_what_is_found_right_on_the_page_holds_when_it_is_made_again(server, take):
+    path = f"/takes/{take.id}/correct"
+    shelf = _shelf(server, take)
+    kept = shelf.path("corrections.json").read_bytes()
+    with server.client("ada") as client:
+        fields = _form(client.get(path).text)
+        key = _said(fields, "You asked")
+        client.post(path, data=fields | {f"right-{key}": "yes"})
+        recorded.looked(server.folder, take)
+        assert "(?)" not in _edit_md(server, take).replace("(?) marks what", "")
+        again = _form(client.get(path).text)
+        assert again[f"right-{key}"] == "yes", "it can be taken back"
+        del again[f"right-{key}"]
+        client.post(path, data=again)
+        recorded.looked(server.folder, take)
+    assert "creative(?)" in _edit_md(server, take)
+    assert shelf.path("corrections.json").read_bytes() == kept
+
+
+def test_speech_without_words_is_listed_in_edit_md_and_on_the_page(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(unheard, "_WORTH_A_NOTE_MS", 1000)  # nobody speaks for longer in this clip
+    take = recorded.handed_in(server.folder, recorded.clip(tmp_path), recipe="half-heard")
+    recorded.heard(server.folder, take, recorded.SAID[:12])
+    found = re.search(
+        r"^> (Somebody seems to speak at 0:08 .* no word was understood.*)$", _edit_md(server, take), re.M
+    )
+    assert found and "candid models download small" in found[1]
+    with server.client("ada") as client:
+        assert f'<p class="note">{found[1]}</p>' in client.get(f"/takes/{take.id}/correct").text
+
+
+def test_a_corrected_or_cut_sentence_is_not_asked_about(server, take):
+    path = f"/takes/{take.id}/correct"
+    with server.client("ada") as client:
+        fields = _form(client.get(path).text)
+        key = _said(fields, "You asked")
+        text = fields[f"text-{key}"]
+        client.post(path, data=fields | {f"text-{key}": text.replace("creative", "brutal"), f"right-{key}": "yes"})
+        assert f'name="right-{key}"' not in client.get(path).text
+        cut = _form(client.get(path).text) | {f"text-{key}": text}
+        del cut[f"keep-{key}"]
+        client.post(path, data=cut)
+        assert "No unsure sentences left." in client.get(path).text
+
+
 def test_the_player_leaves_out_what_a_sentence_stands_for():
     """Words that were taken out of it are still said."""
     line = edit.Line(0, (Word("piano", 1500, 1900),), "We drop the piano", lead_ms=500, tail_ms=900, pause_ms=2000)
-    sheet = edit.Sheet("t", "", "", False, (("a" * 64, "a.mp4"),), (line,))
+    sheet = edit.Sheet("t", "", "", (("a" * 64, "a.mp4"),), (line,))
     opened = corrections.Opened(corrections.Kept(sheet, Edits()), None, edit.Reading(Edits()))
     draft = correct.Draft("", "", "", (Wish(True, "piano"),))
     (row,) = correct._rows(opened, draft, correct.Answer({}, {}))
@@ -507,6 +569,41 @@ def test_what_is_cut_can_be_heard_and_brought_back(server, made, opened):
     opened.wait_for_timeout(400)
     assert abs(opened.evaluate("() => document.querySelector('video').currentTime") - 6.4) < 0.1
     assert opened.locator("[data-caption]").inner_text() == "Um."
+
+
+_DOUBTED = tuple(replace(word, confidence=0.1) if word.text in ("twelve", "coffee") else word for word in recorded.SAID)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_unsure_sentences_count_down_while_they_are_settled(browser, server, tmp_path, width):
+    take = recorded.handed_in(server.folder, recorded.clip(tmp_path), recipe=f"doubts-{width}")
+    recorded.heard(server.folder, take, _DOUBTED)
+    with signed_in(browser, server, "ada", viewport={"width": width, "height": 844}) as page:
+        page.goto(f"/takes/{take.id}/correct")
+        left, focused = page.locator("[data-left]"), "() => document.activeElement.closest('.line')?.innerText ?? ''"
+        page.get_by_role("button", name="Look at them").click()
+        assert left.inner_text() == "3 unsure sentences left." and "creative" in page.evaluate(focused)
+        page.keyboard.press("Space")
+        assert left.inner_text() == "2 unsure sentences left."
+        assert not page.locator(".line", has_text="creative").get_by_text("(unsure)").is_visible()
+        page.locator(".line", has_text="creative").get_by_role("button", name="Next unsure").click()
+        assert "twelve" in page.evaluate(focused)
+        second = page.locator(".line", has_text="twelve")
+        second.get_by_role("button", name="Mend").click()
+        second.get_by_role("textbox").fill("This one is ten years old.")
+        assert left.inner_text() == "1 unsure sentence left." and not second.get_by_text("Right as it is").is_visible()
+        last = page.locator(".line", has_text="coffee")
+        last.get_by_role("checkbox").first.uncheck()
+        assert left.inner_text() == "No unsure sentences left." and not page.locator("[data-next]").is_visible()
+        page.get_by_role("button", name="Undo").click()
+        assert left.inner_text() == "1 unsure sentence left."
+        assert barriers(page) == [] and page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.wait_for_url("**saved=yes")
+        assert left.inner_text() == "1 unsure sentence left."
+    text = _edit_md(server, take)
+    assert "creative way" in text and "This one is ten years old." in text and "coffee(?)" in text
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def take(server, request) -> str:
     return made(server, re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60])
 
 
-def made(server: Served, take: str, *, person: str = "ada", draft: bool = False, size: int = 1 << 20) -> str:
+def made(server: Served, take: str, *, person: str = "ada", unsure: tuple[str, ...] = (), size: int = 1 << 20) -> str:
     """What handing in and rendering leave; the video is random bytes."""
     space = Workspace(server.folder)
     (space.recipes / "r.toml").write_text('topic = "Servers"\n')
@@ -76,11 +76,13 @@ def made(server: Served, take: str, *, person: str = "ada", draft: bool = False,
         "sha256": [hashlib.sha256(b"a clip").hexdigest()], "handed_in": "2026-01-02T03:04:05+00:00", "consent": "yes",
     }  # fmt: skip
     (clips / "take.json").write_text(json.dumps(record))
-    render(space, take, person, draft=draft, video=hashlib.shake_128(take.encode()).digest(size))
+    render(space, take, person, unsure=unsure, video=hashlib.shake_128(take.encode()).digest(size))
     return take
 
 
-def render(space: Workspace, take: str, person: str = "ada", *, draft: bool = False, video: bytes = b"again") -> None:
+def render(
+    space: Workspace, take: str, person: str = "ada", *, unsure: tuple[str, ...] = (), video: bytes = b"again"
+) -> None:
     folder = space.output / take
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -94,7 +96,8 @@ def render(space: Workspace, take: str, person: str = "ada", *, draft: bool = Fa
     (folder / "edit.md").write_text("[x] 0:00.0 Hello.\n")
     stamps = {name: [(folder / name).stat().st_size, (folder / name).stat().st_mtime_ns] for name in contents}
     report = {
-        "person": person, "recipe": "r", "title": "", "words": {"language": "en", "draft": draft},
+        "person": person, "recipe": "r", "title": "", "words": {"language": "en", "unsure": len(unsure)},
+        "unsure": [{"clip": 1, "at": "0:00.0", "text": text, "words": []} for text in unsure],
         "variants": {"landscape": {"seconds": 12.0, "cues": 1, "chapters": []}},
         "files": ["edit.md", *contents], "stamps": stamps, "edit": fingerprint("[x] 0:00.0 Hello.\n"),
     }  # fmt: skip
@@ -232,17 +235,24 @@ def test_what_changed_between_looking_and_approving_is_not_approved(server, take
     assert approval.load(Workspace(server.folder), take) is None
 
 
-def test_a_draft_is_approved_by_whoever_says_they_have_read_it(server):
-    take = made(server, "a-draft", draft=True)
+def test_unsure_sentences_are_shown_and_approved_by_whoever_says_they_looked(server):
+    take = made(server, "unsure", unsure=("We drop the <piano> on it.", "And then?"))
     with server.client("ada") as client:
         page = client.get(f"/takes/{take}/publish").text
-        assert "a draft" in page and "I have read the captions" in page
+        assert "0:00.0 We drop the &lt;piano&gt; on it." in page and "2 unsure sentences" in page
+        assert "I have looked at these 2 sentences, and they are right." in page
         sent = form(page, f"/takes/{take}/approve")
         assert "read" not in sent, "nobody ticks it but the person"
         said = client.post(f"/takes/{take}/approve", data=sent)
-        assert said.status_code == 409 and "tick that you have read them" in said.text
+        assert said.status_code == 409 and "tick that you looked at them" in said.text
         assert client.post(f"/takes/{take}/approve", data=sent | {"read": "yes"}).status_code == 303
-        assert "a draft, which you have read" in client.get(f"/takes/{take}/publish").text
+        assert "2 unsure, looked at" in client.get(f"/takes/{take}/publish").text
+
+
+def test_where_nothing_is_unsure_nothing_is_asked(server, take):
+    with server.client("ada") as client:
+        page = client.get(f"/takes/{take}/publish").text
+    assert "unsure sentence" not in page and 'name="read"' not in page
 
 
 def test_what_a_service_would_refuse_is_named_and_a_proposal_taken(server, take):
@@ -502,7 +512,7 @@ DESKTOP = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}
 @pytest.mark.slow
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_with_a_real_browser(server, tube, browser, screen):
-    take = made(server, f"browser-{screen['viewport']['width']}", draft=True, size=20 << 20)
+    take = made(server, f"browser-{screen['viewport']['width']}", unsure=("Hello?",), size=20 << 20)
     here_now, go_on = threading.Event(), threading.Event()
     with signed_in(browser, server, "ada", **screen) as page:
         faults: list[str] = []
@@ -514,7 +524,7 @@ def test_with_a_real_browser(server, tube, browser, screen):
         page.get_by_role("checkbox", name="PeerTube").check()
         page.get_by_role("textbox", name="Title").fill("By hand")
         page.get_by_role("button", name="Show what would go out").click()
-        page.get_by_label("I have read the captions").check()
+        page.get_by_label("I have looked at this sentence").check()
         page.get_by_role("button", name="Approve exactly this").click()
         tube.fail(lambda request: time.sleep(0.7) or tube.answer(request), "PUT", UPLOADS, skip=1)
         tube.fail(lambda request: _held(tube, request, here_now, go_on), "PUT", UPLOADS, skip=1)

@@ -17,6 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline import publishers, receipts, tomlfile
 from pipeline.approval.parcels import (
+    LOOKED_AT,
+    UNSURE,
     Wishes,
     captions_of,
     compose,
@@ -31,6 +33,7 @@ from pipeline.approval.parcels import (
 from pipeline.errors import PublishError
 from pipeline.model import Parcel, Post, Receipt
 from pipeline.shelf import explained
+from pipeline.wording import counted
 from pipeline.workspace import Workspace
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 NAME = "approval.json"
+_NAMED = 8  # unsure sentences, in an error
 _SHOWN = 120  # characters of a text that changed
 
 
@@ -72,8 +76,13 @@ class Sealed:
     stamps: tuple[tuple[str, int, int], ...]
     post: Post
     language: str
-    captions: str  # none | draft | draft, read | checked
+    captions: str  # none | unsure | unsure, looked at | checked
     synthetic: bool = False
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether somebody said that the captions are right, unsure as they were; also in an older version's words."""
+        return self.captions in (LOOKED_AT, "draft, read", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +109,8 @@ def approve(
 ) -> Approval:
     """Seals what was shown, `parcels`, as approved by the person who speaks in it. Other services stay as they were.
 
-    `captions_read`: the person says that they have read captions that are a draft. PublishError where somebody else
-    speaks, where a text would be refused, where drafts were not read, or where something changed since it was shown.
+    `captions_read`: the person says that they looked at the sentences that are unsure. PublishError where somebody else
+    speaks, where a text would be refused, where nobody looked at them, or where something changed since it was shown.
     """
     require_speaker(space, take, person)
     _require_fit(parcels, captions_read)
@@ -239,8 +248,8 @@ def _first_difference(was: str, now: str) -> tuple[str, str]:
 
 
 def _of_facts(sealed: Sealed, parcel: Parcel) -> Iterator[str]:
-    if captions_of(parcel) == "draft" and sealed.captions not in ("draft, read", "none"):
-        yield "The captions are a draft now, and nobody said that they were read."
+    if captions_of(parcel) == UNSURE and not sealed.looked_at:
+        yield "Sentences are unsure now, and nobody said that they were looked at."
     if sealed.synthetic != parcel.synthetic:
         yield f"The recipe says now that something in it is {'' if parcel.synthetic else 'not '}made by a machine."
 
@@ -269,10 +278,13 @@ def _require_fit(parcels: Sequence[Parcel], captions_read: bool) -> None:
                 f"{publishers.about(parcel.service).title} would refuse it. {' '.join(each.says for each in found)}",
                 "Write something else in the recipe or in edit.md, or look at the proposal and take it with --mend.",
             )
-        if captions_of(parcel, captions_read) == "draft":
+        if captions_of(parcel, captions_read) == UNSURE:
+            named, more = parcel.unsure[:_NAMED], len(parcel.unsure) - _NAMED
+            rest = f"; and {more} more" if more > 0 else ""
+            number = counted(len(parcel.unsure), "sentence")
             raise PublishError(
-                "The captions are a draft: nobody has said that they are right.",
-                f"Read {parcel.srt}, correct it with candid words edit {parcel.take}, then add --captions-read.",
+                f"{number} of the captions may be misheard: {'; '.join(map(_short, named))}{rest}",
+                f"Correct them with candid words edit {parcel.take}, or say that you looked: --captions-read",
             )
 
 

@@ -25,6 +25,7 @@ from pipeline.publishers import About
 from pipeline.shelf import Shelf
 from pipeline.workspace import Workspace
 
+UNSURE, LOOKED_AT = "unsure", "unsure, looked at"
 _REPORT = "report.json"
 _UNBRANDED = "-unbranded"
 _SHORT_S = 180  # a square or vertical video up to this long is a Short (STANDARDS, "Shorts")
@@ -87,12 +88,12 @@ def notes(parcel: Parcel) -> tuple[str, ...]:
 
 
 def captions_of(parcel: Parcel, read: bool = False) -> str:
-    """none | draft | draft, read | checked"""
+    """none | unsure | unsure, looked at | checked. `read`: somebody says that they looked at the unsure sentences."""
     if parcel.srt is None:
         return "none"
-    if not parcel.draft:
+    if not parcel.unsure:
         return "checked"
-    return "draft, read" if read else "draft"
+    return LOOKED_AT if read else UNSURE
 
 
 def speaker(space: Workspace, take: str) -> str:
@@ -128,7 +129,13 @@ def when(text: str) -> str:
 
 class _Words(BaseModel):
     language: str = ""
-    draft: bool = False
+    draft: bool = False  # in reports of older versions: all of it is unsure
+
+
+class _Unsure(BaseModel):
+    clip: int
+    at: str
+    text: str
 
 
 class _Variant(BaseModel):
@@ -149,6 +156,15 @@ class _Report(BaseModel):
     stamps: dict[str, tuple[int, int]]
     edit: str
     unclear: str = ""
+    unsure: list[_Unsure] = []
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The unsure ones, each with its time, and its clip where there are several."""
+        if self.words.draft:
+            return ("all of the captions, since an older version of Candid heard them",)
+        several = len({each.clip for each in self.unsure}) > 1
+        return tuple(f"{f'clip {each.clip}, ' if several else ''}{each.at} {each.text}" for each in self.unsure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +283,7 @@ def _parcel(made: _Made, service: str, wishes: Wishes) -> Parcel:
         language=made.report.words.language or made.settled.recipe.language or "",
         srt=made.folder / sides[0] if sides else None,
         vtt=made.folder / sides[1] if sides else None,
-        draft=bool(sides) and made.report.words.draft,
+        unsure=made.report.sentences if sides else (),
         thumbnail=made.folder / thumbnail,
         discloses=bool(made.person.disclosure.strip()),
         synthetic=made.settled.recipe.synthetic,

@@ -74,7 +74,7 @@ def rejoin(
             continue
         if entry.tick not in {None, matched[before].tick}:
             torn.append(entry)
-        matched[before] = replace(matched[before], text=whole)
+        matched[before] = replace(matched[before], text=whole, marks=matched[before].marks + entry.marks)
     return strangers, torn
 
 

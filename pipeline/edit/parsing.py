@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from rapidfuzz import fuzz
 
-from pipeline.edit.sheets import MARK, Sheet, headings, notes, one_line
+from pipeline.edit.sheets import Sheet, headings, notes, one_line
 
 _OUR_NOTE, _FEW_LETTERS = 80, 12  # percent of a line's letters that stand in our notes in that order; of fewer, chance
 
+_MARK = re.compile(r"\(\?\)|（？）")  # an editor for Chinese or Japanese may write wide ones
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TITLE = re.compile(r"\s*(title|description)\s*:(.*)", re.IGNORECASE)
 _NOTE = re.compile(r"\s*>")
@@ -31,7 +32,7 @@ _TORN = re.compile(rf"{_LIST}(?:(\[.?\ufe0f?\])\s+(?:({_CLOCK})\s)?|\[?.?\]?\s*(
 class Entry:
     """A line of the text. `kind` is "line", "pause" or "keep"; a tick or a time of None was not given.
 
-    `torn`: it begins with what is left of a tick or a time. The `text` of a pause is its length.
+    `torn`: it begins with what is left of a tick or a time. The `text` of a pause is its length. `marks`: its (?).
     """
 
     number: int
@@ -41,6 +42,12 @@ class Entry:
     tenths: int | None = None
     text: str = ""
     torn: bool = False
+    marks: int = 0
+
+    @classmethod
+    def said(cls, number: int, clip: int | None, tick: bool | None, tenths: int | None, text: str) -> Entry:
+        """A line of words."""
+        return cls(number, "line", clip, tick, tenths, words_of(text), marks=marks_of(text))
 
 
 @dataclass(slots=True)
@@ -165,7 +172,7 @@ def _entry(number: int, line: str, clip: int | None) -> Entry | None:
         return _untimed(number, clip, line) if torn and torn[1] and torn[2] else None
     ticked = None if tick is None else bool(tick[1])
     if time:
-        return Entry(number, "line", clip, ticked, _tenths(time), words_of(time[5]))
+        return Entry.said(number, clip, ticked, _tenths(time), time[5])
     return replace(_untimed(number, clip, f"- {rest}"), tick=ticked)  # a number behind a tick is a word
 
 
@@ -177,18 +184,23 @@ def _untimed(number: int, clip: int | None, text: str) -> Entry:
     """A line without a time of its own: its words without what is left of its tick and time, if there is any."""
     if torn := _TORN.fullmatch(text):
         time = _TIME.fullmatch(torn[2] or torn[3] or "")
-        return Entry(number, "line", clip, None, _tenths(time) if time else None, words_of(torn[4]), torn=True)
-    return Entry(number, "line", clip, text=words_of(_BULLET.sub("", text, count=1)))
+        return replace(Entry.said(number, clip, None, _tenths(time) if time else None, torn[4]), torn=True)
+    return Entry.said(number, clip, None, None, _BULLET.sub("", text, count=1))
 
 
 def _on(parsed: Parsed, number: int, line: str, clip: int | None) -> None:
     """A line without tick and time: indented it goes on with the one before, as an editor that wraps has it."""
     last = parsed.entries[-1] if parsed.entries else None
     if line[:1].isspace() and last is not None and last.kind == "line":
-        parsed.entries[-1] = replace(last, text=one_line(f"{last.text} {words_of(line)}"))
+        whole, marks = one_line(f"{last.text} {words_of(line)}"), last.marks + marks_of(line)
+        parsed.entries[-1] = replace(last, text=whole, marks=marks)
     else:
         parsed.entries.append(_untimed(number, clip, line))
 
 
 def words_of(text: str) -> str:
-    return one_line(text.replace(MARK, "").replace("<!--", "").replace("-->", ""))
+    return one_line(_MARK.sub("", text).replace("<!--", "").replace("-->", ""))
+
+
+def marks_of(text: str) -> int:
+    return len(_MARK.findall(text))

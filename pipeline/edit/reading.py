@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pipeline.edit.corrected import corrected
 from pipeline.edit.matching import joined_there, match, rejoin
 from pipeline.edit.parsing import Entry, Head, parse, words_of
-from pipeline.edit.sheets import Edits, Line, Sheet, clean, clock, one_line, together, written
+from pipeline.edit.sheets import Edits, Line, Sheet, Text, clean, clock, one_line, together, written
 from pipeline.wording import likeness, plain
 
 _LETTERS_A_SECOND = 45  # nobody speaks faster
-_SAID, _SAID_IN_DRAFT = 0.4, 0.25  # of the letters: less has nothing to do with what was heard
+_SAID, _SAID_UNSURE = 0.4, 0.25  # of the letters: less has nothing to do with what was heard; with an unsure sentence
 _SHOWN = 60  # letters of a sentence, where it is told
 _SAME_LINE = 0.6  # of the letters: less, with another tick, may be a line of another take
 _FEW_WORDS = 4  # of fewer, likeness says nothing
@@ -68,7 +68,8 @@ def read(text: str, sheet: Sheet, edits: Edits, now: Sequence[str] | None = None
     for number, entry in sorted(matched.items(), key=lambda pair: pair[1].number):
         numbers = joined_there(number, entry.text, known, own)
         was = one_line(" ".join(own[each].text for each in numbers))
-        work.sentence(sheet.lines[number], [sheet.lines[each] for each in numbers], entry, was)
+        lines = [sheet.lines[each] for each in numbers]
+        work.sentence(sheet.lines[number], lines, entry, was, sum(own[each].marks for each in numbers))
         last[entry.number] = numbers[-1]
         found.update(numbers)
         known.update(numbers)
@@ -123,8 +124,11 @@ class _Work:
             )
             self.changes.append(Change(theirs.places["description"], told))
 
-    def sentence(self, line: Line, lines: Sequence[Line], entry: Entry, was: str) -> None:
-        """`line` is the one that was matched, `lines` are all that stand in the entry; `was` is their text."""
+    def sentence(self, line: Line, lines: Sequence[Line], entry: Entry, was: str, marks: int) -> None:
+        """`line` is the one that was matched, `lines` are all that stand in the entry.
+
+        `was` is their text, and `marks` how many (?) stood in it.
+        """
         if entry.torn:
             says = f"A sentence begins with - [x] or - [ ] and its time, {clock(line.start_ms)}. What stands here"
             self.problems.append(Problem(entry.number, f"{says} is neither, so the sentence stays as it was."))
@@ -143,6 +147,25 @@ class _Work:
         whole = together(lines)
         if mended and self._said(whole, entry):
             self._mend(whole, entry)
+        elif not mended:
+            self._look(lines, entry, marks)
+
+    def _look(self, lines: Sequence[Line], entry: Entry, marks: int) -> None:
+        """Without its marks an unsure sentence is right as it was heard; with a mark again it is unsure again."""
+        unsure = [line for line in lines if line.unsure]
+        ours = sum(len(line.doubts) for line in unsure)
+        if unsure and entry.marks <= marks - ours:  # what else looks like a mark was said so
+            for line in unsure if not self._gone(lines[0], entry) else ():
+                text = Text(self.sheet.clips[line.clip][0], line.from_ms, line.to_ms, line.words)
+                self.edits = self.edits.found_right(text)
+                self._told_right(line, entry, "right as it was heard")
+        elif entry.marks > marks and not self._gone(lines[0], entry):
+            for line in (line for line in lines if line.confirmed):
+                self.edits = self.edits.unsure_again(self.sheet.clips[line.clip][0], line.from_ms, line.to_ms)
+                self._told_right(line, entry, "unsure again")
+
+    def _told_right(self, line: Line, entry: Entry, what: str) -> None:
+        self.changes.append(Change(entry.number, f'{clock(line.start_ms)} is {what}: "{_short(line.text)}"'))
 
     def _tick(self, line: Line, entry: Entry) -> None:
         keep = None if entry.tick == line.default else entry.tick
@@ -191,7 +214,7 @@ class _Work:
             says = "A pause has a line of its own, below its sentence: move [keep] there."
         elif len(plain(entry.text)) > _LETTERS_A_SECOND * seconds and len(words) > len(line.words):
             says = f"{len(words)} words cannot be said in {seconds:.1f} s, so the sentence stays as it was heard."
-        elif len(words) >= _FEW_WORDS and alike < (_SAID_IN_DRAFT if self.sheet.draft else _SAID):
+        elif len(words) >= _FEW_WORDS and alike < (_SAID_UNSURE if line.doubts else _SAID):
             says = f'Nobody says "{_short(entry.text)}" there. What was heard: "{_short(line.heard or line.text)}"'
         if says:
             self.problems.append(Problem(entry.number, says))

@@ -11,11 +11,11 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
+from pipeline.edit.doubts import doubts
 from pipeline.model import Piece, Span, Transcript, TrimRules, Word, joined, separator
 from pipeline.trim import ByHand, Slip, Stretches
-from pipeline.wording import plain
+from pipeline.wording import counted, plain
 
-_UNSURE = 0.4  # confidence; below it lie six of ten misheard words of recorded speech, and one in eight of the others
 MARK = "(?)"
 _LONGEST_LINE = 40  # words; who never ends a sentence gets a line break
 _BESIDE_MS = 250  # two engines hear a word at most so far from each other
@@ -56,7 +56,9 @@ class Text:
 class Edits:
     """All that was decided by hand about a take. None leaves a text to the recipe.
 
-    `instead` is the title that there was when somebody decided another one.
+    `instead` is the title that there was when somebody decided another one. `confirmed` are unsure sentences that
+    somebody found right, with the words and times that were heard: these change nothing, and they hold where another
+    engine hears something else.
     """
 
     title: str | None = None
@@ -64,6 +66,7 @@ class Edits:
     rulings: tuple[Ruling, ...] = ()
     texts: tuple[Text, ...] = ()
     instead: str | None = None
+    confirmed: tuple[Text, ...] = ()
 
     def over(self, title: str) -> Iterator[str]:
         """What is to be told where this is the title besides edit.md now, and another one than it stood above."""
@@ -85,19 +88,15 @@ class Edits:
 
         Another engine may hear the words at the edges of a text a little beside it: they are said once.
         """
-        own = sorted((text for text in self.texts if text.clip == clip), key=lambda text: text.start_ms)
-        taken = Stretches.of((text.start_ms, text.end_ms) for text in own)
-        words: list[Word] = []
-        told = 0
-        for word in sorted(transcript.words, key=lambda word: (word.start_ms, word.end_ms)):
-            while told < len(own) and own[told].end_ms < _middle(word):
-                words += own[told].words
-                told += 1
-            beside = (*own[told - 1 : told], *own[told : told + 1]) if told else own[:1]
-            if not taken.hold(_middle(word)) and not any(_at_an_edge(word, text) for text in beside):
-                words.append(word)
-        words += (word for text in own[told:] for word in text.words)
-        return replace(transcript, words=tuple(words))
+        known = {_place(word) for word in transcript.words}
+        confirmed = [text for text in self.confirmed if text.clip == clip]
+        missing = [text for text in confirmed if not known.issuperset(map(_place, text.words))]
+        words = _with(transcript.words, missing) if missing else transcript.words
+        return replace(transcript, words=_with(words, [text for text in self.texts if text.clip == clip]))
+
+    def right(self, clip: str) -> frozenset[Place]:
+        """The words of a clip that somebody found right."""
+        return frozenset(_place(word) for text in self.confirmed if text.clip == clip for word in text.words)
 
     def ruled(self, clip: str, start_ms: int, end_ms: int, keep: bool | None) -> Edits:
         """With a stretch cut or kept; None leaves it to the rules again."""
@@ -105,9 +104,52 @@ class Edits:
         return replace(self, rulings=_replaced(self.rulings, clip, start_ms, end_ms, _outside, new))
 
     def told(self, clip: str, start_ms: int, end_ms: int, text: Text | None) -> Edits:
-        """With a stretch that says something else; None leaves it as it was heard."""
+        """With a stretch that says something else; None leaves it as it was heard. Nothing in it is confirmed then."""
         new = [] if text is None else [text]
-        return replace(self, texts=_replaced(self.texts, clip, start_ms, end_ms, _parts, new))
+        texts = _replaced(self.texts, clip, start_ms, end_ms, _parts, new)
+        return replace(self, texts=texts, confirmed=self._unconfirmed(clip, start_ms, end_ms))
+
+    def found_right(self, text: Text) -> Edits:
+        """With an unsure sentence that is right as it was heard."""
+        rest = self._unconfirmed(text.clip, text.start_ms, text.end_ms)
+        return replace(self, confirmed=tuple(sorted([*rest, text], key=lambda each: (each.clip, each.start_ms))))
+
+    def unsure_again(self, clip: str, start_ms: int, end_ms: int) -> Edits:
+        """Without what was found right in a stretch."""
+        return replace(self, confirmed=self._unconfirmed(clip, start_ms, end_ms))
+
+    def _unconfirmed(self, clip: str, start_ms: int, end_ms: int) -> tuple[Text, ...]:
+        """The confirmed sentences elsewhere. Their words may overlap those of their neighbors: the middles decide."""
+
+        def elsewhere(text: Text) -> bool:
+            inside = start_ms <= (text.start_ms + text.end_ms) / 2 <= end_ms
+            return text.clip != clip or not (inside or text.start_ms <= (start_ms + end_ms) / 2 <= text.end_ms)
+
+        return tuple(filter(elsewhere, self.confirmed))
+
+
+def _with(heard: Sequence[Word], texts: Sequence[Text]) -> tuple[Word, ...]:
+    """The words of a clip with those of texts in the place of what was heard there."""
+    own = sorted(texts, key=lambda text: text.start_ms)
+    taken = Stretches.of((text.start_ms, text.end_ms) for text in own)
+    words: list[Word] = []
+    told = 0
+    for word in sorted(heard, key=lambda word: (word.start_ms, word.end_ms)):
+        while told < len(own) and own[told].end_ms < _middle(word):
+            words += own[told].words
+            told += 1
+        beside = (*own[told - 1 : told], *own[told : told + 1]) if told else own[:1]
+        if not taken.hold(_middle(word)) and not any(_at_an_edge(word, text) for text in beside):
+            words.append(word)
+    words += (word for text in own[told:] for word in text.words)
+    return tuple(words)
+
+
+Place = tuple[str, int, int]  # what a word says, and when
+
+
+def _place(word: Word) -> Place:
+    return word.text, word.start_ms, word.end_ms
 
 
 _Stretch = TypeVar("_Stretch", bound=Ruling | Text)
@@ -168,7 +210,8 @@ class Line:
     """A sentence, or a part of one that goes alone. `default` is its tick as the rules have it.
 
     `pause_ms` is the length of the pause behind it, where that is shortened or would be; 0: none. `lead_ms` and
-    `tail_ms` are heard before and behind its words, where a correction took words away.
+    `tail_ms` are heard before and behind its words, where a correction took words away. `doubts` are the places of the
+    words that may be misheard, as edit.md marks them; `confirmed`: somebody looked at them, and they are right.
     """
 
     clip: int
@@ -181,6 +224,13 @@ class Line:
     pause_kept: bool = False
     lead_ms: int = 0
     tail_ms: int = 0
+    doubts: tuple[int, ...] = ()
+    confirmed: bool = False
+
+    @property
+    def unsure(self) -> bool:
+        """Whether somebody should look at it."""
+        return bool(self.doubts) and not self.confirmed
 
     @property
     def start_ms(self) -> int:
@@ -207,23 +257,30 @@ def together(lines: Sequence[Line]) -> Line:
     """Lines that follow each other, as one; ticks and pauses are those of the first."""
     words = tuple(word for line in lines for word in line.words)
     whole = replace(lines[0], words=words, heard=joined(line.heard for line in lines if line.heard))
-    return replace(whole, tail_ms=max(0, max(line.to_ms for line in lines) - whole.end_ms))
+    starts = accumulate((len(line.words) for line in lines), initial=0)
+    places = tuple(start + number for start, line in zip(starts, lines, strict=False) for number in line.doubts)
+    return replace(whole, tail_ms=max(0, max(line.to_ms for line in lines) - whole.end_ms), doubts=places)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """All that edit.md shows of a take. `clips` are the sha256 and the name of each.
 
-    `usual` is the title where nobody decides one.
+    `usual` is the title where nobody decides one. `unheard` are sentences about words that are missing.
     """
 
     take: str
     title: str
     description: str
-    draft: bool
     clips: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     usual: str = ""
+    unheard: tuple[str, ...] = ()
+
+    @property
+    def unsure(self) -> tuple[Line, ...]:
+        """The sentences of the video that somebody should look at."""
+        return tuple(line for line in self.lines if line.ticked and line.unsure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +298,23 @@ class Side:
     unedited: tuple[Piece, ...]
 
 
-def sheet(take: str, title: str, sides: Sequence[Side], edits: Edits, rules: TrimRules, fps: Fraction) -> Sheet:
+def sheet(
+    take: str,
+    title: str,
+    sides: Sequence[Side],
+    edits: Edits,
+    rules: TrimRules,
+    fps: Fraction,
+    unheard: Sequence[str] = (),
+) -> Sheet:
     """The sheet of a take. `title` is the recipe's, which holds where nobody decided another one."""
     return Sheet(
         take=take,
         title=edits.title or title,
         usual=title,
         description=edits.description or "",
-        draft=any(side.said.draft and side.said.words for side in sides),
         clips=tuple((side.sha256, side.name) for side in sides),
+        unheard=tuple(map(clean, unheard)),
         lines=tuple(
             line for number, side in enumerate(sides) for line in _lines(_View.of(number, side, edits, rules, fps))
         ),
@@ -273,6 +338,7 @@ class _View:
     middles: Sequence[float]
     starts: Sequence[int]  # of the pieces
     dropped: Stretches  # the pieces that are not kept, in frames
+    right: frozenset[Place]  # words that somebody found right
 
     @classmethod
     def of(cls, clip: int, side: Side, edits: Edits, rules: TrimRules, fps: Fraction) -> _View:
@@ -293,6 +359,7 @@ class _View:
             middles=[_middle(words[number]) for number in heard],
             starts=[piece.start for piece in pieces],
             dropped=Stretches.of((piece.start, piece.end) for piece in pieces if not piece.kept),
+            right=edits.right(side.sha256),
         )
 
     def ruled(self, word: Word) -> bool | None:
@@ -363,7 +430,9 @@ def _line(words: tuple[Word, ...], view: _View) -> Line:
     lead = line.start_ms - view.begun.get(words[0], line.start_ms)
     tail = view.ended.get(words[-1], line.end_ms) - line.end_ms
     line = replace(line, lead_ms=max(0, lead), tail_ms=max(0, tail))
-    return replace(line, heard=view.heard_in(line.from_ms, line.to_ms))
+    found = doubts(words)
+    right = bool(found) and all(_place(words[number]) in view.right for number in found)
+    return replace(line, heard=view.heard_in(line.from_ms, line.to_ms), doubts=found, confirmed=right)
 
 
 def _with_pause(line: Line, following: Line | None, view: _View) -> Line:
@@ -386,18 +455,24 @@ _HELP = """\
 > - [x] keeps a sentence, - [ ] cuts it. Correct the words as you like; (?) marks what may be misheard.
 > [pause 2.1 s] is shortened; write [keep] in its place to keep it as it was.
 > What would change: candid words check {take}"""
-_DRAFT = """\
->
-> THIS IS A DRAFT by the embedded engine, which mishears much: good enough to cut by, not to publish unread."""
+_LOOK = f"""\
+> {{sentences}} unsure: look at the words marked {MARK}. Correct them, or take the {MARK} away where they are right."""
+_HARD_TO_HEAR = """\
+> That is more than half of it, so read it all. A larger model may hear more: candid models download small"""
+_HALF_OF = 4  # sentences; of fewer it says nothing about the sound
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked of a line: whether it is kept, what it says, and whether the pause behind it is kept."""
+    """What is asked of a line: whether it is kept, what it says, and whether the pause behind it is kept.
+
+    `right`: its unsure words are right as they were heard.
+    """
 
     keep: bool
     text: str
     pause: bool = False
+    right: bool = False
 
 
 def wishes(sheet: Sheet, before: Edits, after: Edits) -> tuple[Wish, ...]:
@@ -415,6 +490,7 @@ class _Told:
     texts: Sequence[Text]
     starts: Sequence[int]
     ends: Sequence[int]  # the latest end of the texts up to each
+    right: frozenset[Place]
 
     @classmethod
     def of(cls, edits: Edits, clip: str) -> _Told:
@@ -422,7 +498,7 @@ class _Told:
         texts = sorted((text for text in edits.texts if text.clip == clip), key=lambda text: text.start_ms)
         ends = [*accumulate((text.end_ms for text in texts), max)]
         cut, kept = Stretches.of_spans(by_hand.cut), Stretches.of_spans(by_hand.kept)
-        return cls(cut, kept, texts, [text.start_ms for text in texts], ends)
+        return cls(cut, kept, texts, [text.start_ms for text in texts], ends, edits.right(clip))
 
     def texts_in(self, line: Line) -> tuple[Text, ...]:
         found = self.texts[bisect_right(self.ends, line.from_ms) : bisect_left(self.starts, line.to_ms)]
@@ -438,12 +514,13 @@ def _wish(line: Line, clip: str, before: _Told, after: _Told) -> Wish:
         inside = (clean(word.text) for word in words if line.from_ms <= _middle(word) <= line.to_ms)
         text = joined(inside) or line.heard
     pause = _pause_kept(line.to_ms, line.pause_ms, after.kept)
-    return Wish(line.default if ruled is None else ruled, text, pause)
+    right = bool(line.doubts) and all(_place(line.words[number]) in after.right for number in line.doubts)
+    return Wish(line.default if ruled is None else ruled, text, pause, right)
 
 
 def written(sheet: Sheet) -> str:
     """The text of edit.md."""
-    own = [Wish(line.ticked, line.text, line.pause_kept) for line in sheet.lines]
+    own = [Wish(line.ticked, line.text, line.pause_kept, line.confirmed) for line in sheet.lines]
     return asking(sheet, own, sheet.title, sheet.description)[0]
 
 
@@ -471,19 +548,24 @@ def headings(sheet: Sheet) -> list[str]:
 
 def notes(sheet: Sheet) -> list[str]:
     """The lines of edit.md that explain it. Whoever rewords all of them makes older files read them as quotations."""
-    return [*_HELP.format(take=sheet.take).splitlines(), *(_DRAFT.splitlines() if sheet.draft else ())]
+    told, unsure = _HELP.format(take=sheet.take).splitlines(), len(sheet.unsure)
+    if unsure:
+        told += [">", _LOOK.format(sentences=f"{counted(unsure, 'sentence')} {'is' if unsure == 1 else 'are'}")]
+        said = sum(line.ticked for line in sheet.lines)
+        told += [_HARD_TO_HEAR] if _HALF_OF <= said < 2 * unsure else []
+    return told + [line for note in sheet.unheard for line in (">", f"> {note}")]
 
 
 def _told(line: Line, wish: Wish) -> str:
-    text = _marked(line) if one_line(wish.text) == line.text else clean(wish.text)
+    text = _marked(line, wish.right) if one_line(wish.text) == one_line(line.text) else clean(wish.text)
     reason = f" <!-- {line.reason} -->" if line.reason and wish.keep == line.ticked else ""
     return f"- [{'x' if wish.keep else ' '}] {clock(line.start_ms)} {text}{reason}"
 
 
-def _marked(line: Line) -> str:
+def _marked(line: Line, right: bool) -> str:
     words = [clean(word.text) for word in line.words]
     spaces = ["", *(separator(left, right) for left, right in pairwise(words))]
-    marks = [MARK if doubtful(word) else "" for word in line.words]
+    marks = [MARK if number in line.doubts and not right else "" for number in range(len(words))]
     return "".join(space + word + mark for space, word, mark in zip(spaces, words, marks, strict=True))
 
 
@@ -508,11 +590,6 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def doubtful(word: Word) -> bool:
-    """Whether a word may be misheard."""
-    return word.confidence < _UNSURE
-
-
-def unsure(line: Line) -> Iterator[str]:
-    """The words of a line that may be misheard."""
-    return (clean(word.text) for word in line.words if doubtful(word))
+def unsure(line: Line) -> list[str]:
+    """The words of a line that somebody should look at."""
+    return [clean(line.words[number].text) for number in line.doubts] if line.unsure else []

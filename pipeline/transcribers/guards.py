@@ -15,6 +15,7 @@ from pipeline.transcribers.listening import Phrase
 
 _NO_SPEECH = 0.6
 _COMPRESSED = 2.4  # text that compresses better goes round in circles
+_LEAST_SURE = 0.001  # 0 means that a word could not be placed by its sound
 _LONGEST_PHRASE = 8  # words
 _TWICE_IS_SAID = 3  # "no, no, no" is said by people; more is a model in a loop
 
@@ -87,6 +88,6 @@ def in_order(words: Iterable[Word], end_ms: int) -> tuple[Word, ...]:
             continue
         if ordered and ordered[-1].end_ms > start:
             ordered[-1] = replace(ordered[-1], end_ms=start)
-        sure = round(min(1.0, max(0.0, word.confidence)), 3)
+        sure = round(min(1.0, max(_LEAST_SURE, word.confidence)), 3)
         ordered.append(replace(word, text=word.text.strip(), start_ms=start, end_ms=end, confidence=sure))
     return tuple(ordered)

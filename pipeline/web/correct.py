@@ -58,8 +58,14 @@ class Row:
     heard: str
     reason: str
     pause: float  # seconds of the pause behind it that is or would be shortened
+    doubtful: bool = False  # some of its words may be misheard
     fault: str = ""
     meanwhile: Wish | None = None  # what somebody else made of it in the meantime
+
+    @property
+    def unsure(self) -> bool:
+        """Whether somebody should look at it: it is in the video, and nobody found it right."""
+        return self.doubtful and self.wish.keep and not self.wish.right
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +189,7 @@ def _keys(opened: Opened) -> list[str]:
 def _sent(form: FormData, opened: Opened, now: Draft) -> Draft:
     """What the form says; of lines that it did not show, what is."""
     wishes = [
-        _sent_wish(form, key, wish, bool(line.pause_ms)) if f"text-{key}" in form else wish
+        _sent_wish(form, key, wish, line) if f"text-{key}" in form else wish
         for key, wish, line in zip(_keys(opened), now.wishes, opened.kept.sheet.lines, strict=True)
     ]
     return Draft(
@@ -194,11 +200,12 @@ def _sent(form: FormData, opened: Opened, now: Draft) -> Draft:
     )
 
 
-def _sent_wish(form: FormData, key: str, now: Wish, pauses: bool) -> Wish:
-    """Words that differ in nothing but their spaces are the same."""
-    text = _one_line(_text(form, f"text-{key}"))
-    same = text == _one_line(now.text)
-    return Wish(f"keep-{key}" in form, now.text if same else text, pauses and f"pause-{key}" in form)
+def _sent_wish(form: FormData, key: str, now: Wish, line: Line) -> Wish:
+    """Words that differ in nothing but their spaces are the same; those of another text are nobody's doubt."""
+    sent = _one_line(_text(form, f"text-{key}"))
+    text = now.text if sent == _one_line(now.text) else sent
+    pause, right = bool(line.pause_ms) and f"pause-{key}" in form, bool(line.doubts) and f"right-{key}" in form
+    return Wish(f"keep-{key}" in form, text, pause, right and text == line.text)
 
 
 def _text(form: FormData, name: str) -> str:
@@ -266,7 +273,9 @@ def _shown(
         draft=draft,
         answer=answer,
         unclear=opened.asked.problems,
-        is_draft=opened.kept.sheet.draft,
+        unsure=sum(row.unsure for row in rows),
+        doubtful=any(row.doubtful for row in rows),
+        unheard=opened.kept.sheet.unheard,
         version=_version(opened, now),
         clips=_by_clip(rows, _gaps(opened, plan), opened),
         shape=plan.variants[0].format.name if plan else "landscape",
@@ -300,11 +309,12 @@ def _rows(opened: Opened, draft: Draft, answer: Answer) -> list[Row]:
                 start=line.from_ms / 1000,
                 end=line.to_ms / 1000,
                 wish=wish,
-                planned=Wish(line.ticked, line.text, line.pause_kept),
+                planned=Wish(line.ticked, line.text, line.pause_kept, line.confirmed),
                 words=_words(line, wish),
                 heard=line.heard,
                 reason=line.reason if wish.keep == line.ticked else "",
                 pause=line.pause_ms / 1000,
+                doubtful=bool(line.doubts) and wish.text == line.text,
                 fault=answer.lines.get(number, ""),
                 meanwhile=meanwhile if meanwhile != wish else None,
             )
@@ -314,7 +324,10 @@ def _rows(opened: Opened, draft: Draft, answer: Answer) -> list[Row]:
 
 def _words(line: Line, wish: Wish) -> tuple[Said, ...]:
     if wish.text == line.text:
-        return tuple(Said(w.text, w.start_ms / 1000, w.end_ms / 1000, edit.doubtful(w)) for w in line.words)
+        return tuple(
+            Said(word.text, word.start_ms / 1000, word.end_ms / 1000, number in line.doubts)
+            for number, word in enumerate(line.words)
+        )
     fresh = laid(wish.text.split(), line.from_ms, line.to_ms)
     return tuple(Said(word.text, word.start_ms / 1000, word.end_ms / 1000) for word in fresh)
 

@@ -24,7 +24,7 @@ _OTHERWISE = (
     ("Run the same command again", "Try it once more"),
     ("run the same command again", "try it once more"),
     ('Leave out the schedule (--schedule ""), or say --privacy private.', "Choose another answer to who may see it."),
-    (", then add --captions-read", ", then tick that you have read them"),
+    (", or say that you looked: --captions-read", ", or tick that you looked at them"),
     ("take it with --mend", "take it"),
     ("without --schedule for", "without a time for"),
     (" (--address)", ""),

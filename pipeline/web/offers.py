@@ -79,8 +79,9 @@ class Card:
         return approval.notes(self.parcel) if self.parcel else ()
 
     @property
-    def draft(self) -> bool:
-        return self.parcel is not None and approval.captions_of(self.parcel) == "draft"
+    def unsure(self) -> tuple[str, ...]:
+        """The sentences of its captions that somebody should look at."""
+        return self.parcel.unsure if self.parcel else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ class Offer:
         return bool(self.cards) and fits and not self.is_approved
 
     @property
-    def draft(self) -> bool:
-        return any(card.draft for card in self.cards)
+    def unsure(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sentence for card in self.cards for sentence in card.unsure))
 
     @property
     def mark(self) -> str:

@@ -25,6 +25,7 @@ const rows = data.lines.map((line) => {
     item,
     tick: item.querySelector(`[name="keep-${line.key}"]`),
     field: item.querySelector("textarea"),
+    rightTick: item.querySelector(`[name="right-${line.key}"]`),
     pauseTick: item.querySelector(`[name="pause-${line.key}"]`),
     shown: item.querySelector("[data-words]"),
   };
@@ -126,6 +127,7 @@ for (const row of rows) {
   row.field.addEventListener("input", () => {
     grow(row.field);
     refresh(row);
+    look();
   });
   row.field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") event.preventDefault(); // a sentence is one line
@@ -151,6 +153,48 @@ function refresh(row) {
   row.words = texts.join(" ") === spoken(row.original) ? row.original : timed(row.original, texts);
   showWords(row);
 }
+
+// --- unsure sentences -------------------------------------------------------------------------------------------------------
+
+const note = document.querySelector("[data-look]");
+const begin = document.querySelector("[data-next]");
+const doubtful = rows.filter((row) => row.rightTick);
+
+function isUnsure(row) {
+  return row.tick.checked && !row.rightTick.checked && row.words === row.original;
+}
+
+// Counts down while they are corrected, found right or cut.
+function look() {
+  if (!note) return;
+  const left = doubtful.filter(isUnsure);
+  for (const row of doubtful) {
+    row.item.classList.toggle("doubt", isUnsure(row));
+    row.rightTick.closest("label").hidden = row.words !== row.original;
+    row.next.hidden = !left.some((each) => each !== row);
+  }
+  const says = `${left.length || "No"} unsure sentence${left.length === 1 ? "" : "s"} left.`;
+  const shown = note.querySelector("[data-left]");
+  if (shown.textContent !== says) shown.textContent = says;
+  note.classList.toggle("good", !left.length);
+  note.querySelector("[data-how]").hidden = begin.hidden = !left.length;
+}
+
+// To the next one behind a place in the list; behind the last one, to the first.
+function lookAfter(place) {
+  const left = doubtful.filter(isUnsure);
+  const row = left.find((each) => doubtful.indexOf(each) > place) ?? left[0];
+  row.item.scrollIntoView({ block: "center" });
+  row.rightTick.focus({ preventScroll: true });
+}
+
+doubtful.forEach((row, place) => {
+  row.next = Object.assign(document.createElement("button"), { type: "button", className: "plain small", lang: "en" });
+  row.next.textContent = "Next unsure";
+  row.next.addEventListener("click", () => lookAfter(place));
+  row.rightTick.closest("label").after(row.next);
+});
+begin?.addEventListener("click", () => lookAfter(-1));
 
 // --- the picture follows --------------------------------------------------------------------------------------------------
 
@@ -246,6 +290,7 @@ if (player) {
   moved();
 }
 follow();
+look();
 
 // --- changes, and taking them back ----------------------------------------------------------------------------------------
 
@@ -266,6 +311,7 @@ function changed() {
 function after() {
   for (const row of rows) refresh(row);
   follow();
+  look();
   const other = fields.filter((field) => state.get(field) !== first.get(field));
   const count = other.filter((field) => field.type !== "radio" || field.checked).length;
   unsaved.textContent = count ? `${count} change${count === 1 ? "" : "s"} not saved yet` : "";
