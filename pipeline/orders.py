@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline import brand, media, people, recipes, takes
+from pipeline import brand, media, people, recipes, takes, transcribers
 from pipeline.cascade import Layer, merged
 from pipeline.errors import ClipError
 from pipeline.make import Order
@@ -111,9 +111,11 @@ def asked(shelf: Shelf) -> Wanted:
     """What was asked for when a take was made the last time, from files that nobody handed in."""
     noted = shelf.noted(_ASKED)
     try:
-        return _WANTED.validate_python(noted) if noted else Wanted()
+        before = _WANTED.validate_python(noted) if noted else Wanted()
     except ValidationError:  # of another version
         return Wanted()
+    gone = before.transcriber.partition(":")[0] not in {AUTO, *transcribers.ENGINES}  # older versions: PocketSphinx
+    return replace(before, transcriber=AUTO) if gone else before
 
 
 def over(before: Wanted, now: Wanted) -> Wanted:

@@ -65,13 +65,17 @@ def media() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_by_surprise() -> Iterator[None]:
-    """No test fetches weights into the user's own folder, except by `hearing`, or where it says so."""
+    """No test fetches weights into the user's own folder, except by `hearing`, or where it says so.
+
+    Those that lie there are used wherever a test makes itself at home.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANDID_OFFLINE", "1")
+        patch.setenv("CANDID_MODELS", str(weights.folder()))
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def hearing(_nothing_by_surprise: None) -> Callable[[str], Path]:
     """The folder of real weights by name ("base", "tiny.en"), fetched once a machine by the product's own room.
 

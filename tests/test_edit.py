@@ -817,7 +817,7 @@ DEMO = product_assets() / "demo" / "demo.mp4"
 
 
 def _rendered(space: Path) -> tuple[dict, dict]:
-    said = _candid(space, "render", DEMO, "--unbranded", "--json", "--transcriber", "pocketsphinx")
+    said = _candid(space, "render", DEMO, "--unbranded", "--json")
     assert said.exit_code == 0, said.output
     take = json.loads(said.stdout)
     return take, json.loads(Path(take["report"]).read_text(encoding="utf-8"))

@@ -112,7 +112,7 @@ def test_pure_rooms_touch_nothing(room):
     "path", sorted((ROOT / "pipeline" / "transcribers").glob("[a-z]*.py")), ids=lambda path: path.stem
 )
 def test_no_engine_imports_another(path):
-    engines = {"whisper", "faster_whisper", "pocketsphinx"} - {path.stem}
+    engines = {"whisper", "faster_whisper"} - {path.stem}
     imported = {name for name in _imports(path) if name.startswith("pipeline.transcribers")}
     assert {name for name in imported if name.split(".")[-1] in engines} == set()
 
@@ -126,7 +126,7 @@ def test_only_two_rooms_start_processes():
 def test_help_imports_nothing_heavy():
     code = "import sys, cli; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    heavy = {"numpy", "av", "moviepy", "PIL", "torch", "pydantic", "rich", "pocketsphinx", "tomlkit", "pysubs2"}
+    heavy = {"numpy", "av", "moviepy", "PIL", "torch", "pydantic", "rich", "faster_whisper", "tomlkit", "pysubs2"}
     assert heavy & set(loaded.split()) == set()
 
 

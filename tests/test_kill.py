@@ -35,7 +35,7 @@ def clip(tmp_path_factory) -> Path:
 
 
 def start(workspace: Path, clip: Path) -> subprocess.Popen[str]:
-    options = ["--json", "--unbranded", "--keep-everything", "--transcriber", "pocketsphinx"]
+    options = ["--json", "--unbranded", "--keep-everything"]
     command = [sys.executable, "-m", "cli", "--workspace", str(workspace), "render", *options, str(clip)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -15,7 +15,7 @@ from pipeline.workspace import Workspace, product_assets
 DEMO = product_assets() / "demo"
 ASKED = Wanted(
     str(DEMO / "recipe.toml"), str(DEMO / "demo.toml"), "Tea", {"formats": ["square"], "trim": {"end": 5.0}},
-    "pocketsphinx",
+    "faster-whisper",
 )  # fmt: skip
 
 
@@ -35,6 +35,11 @@ def test_the_name_of_a_take_means_what_was_asked_for(space):
     first = _of(space, "talk.mp4")
     assert first.person is not None and first.recipe.formats == ("square",) and first.recipe.trim.end_ms == 5000
     assert orders.order(space, ("talk",), Wanted())[0] == first
+
+
+def test_an_engine_that_candid_no_longer_has_is_not_asked_for_again(space):
+    _of(space, "talk.mp4", wanted=Wanted(transcriber="pocketsphinx"))
+    assert orders.order(space, ("talk",), Wanted())[0].transcriber == "auto"
 
 
 def test_what_is_asked_now_stands_above_it(space):

@@ -103,7 +103,7 @@ def _between(plan: Plan, variant: Variant) -> set[int]:
 
 
 def test_the_brand_is_there_and_absent_where_it_is_not_wanted(tmp_path, made, plan):
-    said = run_candid(tmp_path, "render", DEMO, "--unbranded", "--json", "--transcriber", "pocketsphinx")
+    said = run_candid(tmp_path, "render", DEMO, "--unbranded", "--json")
     assert said.status == 0, said.err
     (plain,) = said.takes
     unbranded = TypeAdapter(Plan).validate_json(Path(plain["plan"]).read_bytes()).variants[0]
