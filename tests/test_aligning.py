@@ -481,22 +481,27 @@ def test_where_no_engine_works_the_words_lie_in_the_speech_and_it_is_told(aligne
 
 
 class Hears:
-    """A double of an engine that hears these words, or nobody."""
+    """A double of an ear that hears these words, and places any in even lengths of 0.2 s."""
 
     def __init__(self, *words: str) -> None:
-        said = tuple(Word(word, 1000 + 300 * n, 1300 + 300 * n, 0.9) for n, word in enumerate(words))
-        self.transcribe = lambda *_: Transcript(said, "double", "", "en") if said else Transcript(language="en")
+        self._said = tuple(Word(word, 1000 + 300 * n, 1300 + 300 * n, 0.9) for n, word in enumerate(words))
+
+    def transcribe(self, *_: object) -> Transcript:
+        return Transcript(self._said, "double", "", "en")
+
+    def align(self, sound, tokens, stretch, speech, language):
+        return tuple(Word(token, 1000 + 200 * n, 1200 + 200 * n, 0.8) for n, token in enumerate(tokens))
 
 
 @pytest.mark.parametrize("heard", [(), ("We", "use", "post", "gres", "queue", "here.")])
 def test_a_script_where_nothing_can_listen_and_where_an_engine_heard_it(heard, tmp_path):
-    recipe = Recipe(script="We use PostgreSQL here.")
-    desk = SimpleNamespace(recipe=recipe, choice=SimpleNamespace(engine=Hears(*heard)), tell=print, aligner=None)
+    recipe, ear = Recipe(script="We use PostgreSQL here."), Hears(*heard)
+    desk = SimpleNamespace(recipe=recipe, ear=ear, aligner=ear if heard else None, tell=lambda *_: None)
     speech = (Span(1000, 1600), Span(2200, 2800))
     clip, activity = SimpleNamespace(sha256="abc"), Activity(speech=speech)
     found = find_out._transcribed(clip, activity, _silence(tmp_path, 3), desk)
     assert joined(word.text for word in found.words) == recipe.script
-    assert {word.confidence for word in found.words} == ({0.9} if heard else {0})
+    assert [word.confidence == 0 for word in found.words] == [not heard] * 4
     assert found.engine == ("double" if heard else scripted.UNHEARD)
     assert heard or _in_order(found.words, speech)
     assert len(list(scripted.notes([found]))) == (0 if heard else 1)

@@ -137,9 +137,7 @@ GERMAN = "Guten Tag zusammen. Heute zeigen wir euch, wie wir einen alten Rechner
 def test_a_talk_in_another_language_is_written_in_it(ear, tmp_path):
     found = _heard(ear, _wave(_spoken("de", GERMAN), tmp_path))
     assert found.language == "de" and not found.notes
-    assert jiwer.wer(_bare(GERMAN), _bare(_text(found))) < 0.6, _text(
-        found
-    )  # a robot speaks
+    assert jiwer.wer(_bare(GERMAN), _bare(_text(found))) < 0.6, _text(found)  # a robot speaks
     assert _text(found).startswith("Guten Tag") and "wie wir einen alten" in _text(found)
 
 

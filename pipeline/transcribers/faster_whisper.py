@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # By how much a model times words too early, at both ends, in ms: measured 2026-11 against words with known borders.
 # Larger models could not be had where this was measured; they are taken to be like base.
 _LEAD_MS = {"base": 60, "tiny.en": -100}
+_SILENT_FRAMES = 400  # of 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,31 @@ class Engine:
 
 
 def _loaded(engine: Engine) -> Any:
+    import numpy as np
     from faster_whisper import WhisperModel
 
-    class EncodesOnce(WhisperModel):  # type: ignore[misc]
-        """Naming the language of a window and writing it down need the same encoding, which is most of the work."""
+    class Encoder(WhisperModel):  # type: ignore[misc]
+        """Encodes a window once, and no more silence behind it than it has to.
+
+        Naming the language of a window and writing it down need the same encoding, which is most of the work. The
+        library fills every window up to 30 s; with 4 s of nothing behind the speech the model hears as well (measured
+        2026-11 on 24 minutes of clean and bad sound: error rate .192 against .195) for a quarter less work. With 2 s
+        and less it begins to invent.
+        """
 
         last: tuple[bytes, Any] = (b"", None)
 
         def encode(self, features: Any) -> Any:
+            filled = np.flatnonzero(features.any(axis=0))
+            frames = min(features.shape[-1], (int(filled[-1]) if filled.size else 0) + 1 + _SILENT_FRAMES)
+            features = np.ascontiguousarray(features[:, : frames - frames % 2])
             if features.tobytes() != self.last[0]:
                 self.last = features.tobytes(), super().encode(features)
             return self.last[1]
 
     try:
-        return EncodesOnce(str(weights.path(engine.weights)), device="cpu", compute_type="int8")
+        threads = min(4, os.cpu_count() or 1)  # the default is four, also on two cores
+        return Encoder(str(weights.path(engine.weights)), device="cpu", compute_type="int8", cpu_threads=threads)
     except (RuntimeError, ValueError, OSError) as fault:
         raise TranscriberError(
             f"{engine.name} could not load its model {engine.model}.",

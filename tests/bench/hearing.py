@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import jiwer
@@ -107,13 +106,11 @@ def _spliced(ear: Ear, media: Path, folder: Path) -> Iterator[Row]:
         print(f"  no times of spliced words: {splice.lacks()}")
         return
     for noise_db, median, ninth in ((42, 20, 60), (26, 30, 100)):
-        starts, ends = [], []
-        for talk in talks(noise_db, media):
-            for every, own in zip((starts, ends), errors(ear, talk, folder / "spliced.raw"), strict=True):
-                every += own
+        found = [errors(ear, talk, folder / "spliced.raw") for talk in talks(noise_db, media)]
+        starts, ends = ([each for own in found for each in own[side]] for side in (0, 1))
         where = f"against splice truth, noise {noise_db} dB under the voice"
-        for what, found in (("start", starts), ("end", ends)):
-            middle, most = np.percentile(np.abs(found), [50, 90])
+        for what, off in (("start", starts), ("end", ends)):
+            middle, most = np.percentile(np.abs(off), [50, 90])
             yield f"word {what} {where}: median, ms", median, float(middle), False
             yield f"word {what} {where}: 90 %, ms", ninth, float(most), False
 
@@ -168,11 +165,3 @@ def _corrected(clip: Path, folder: Path) -> Iterator[Row]:
             self.kept = Encodings(Store(folder / "encoded", ".npy"), "bench")
 
     yield from corrected.rows(clip, Here, folder)
-
-
-def in_pauses(words: Sequence[Word], speech: Sequence[Span]) -> int:
-    """Milliseconds of words that lie between two spans of speech."""
-    pauses = [Span(a.end_ms, b.start_ms) for a, b in pairwise(speech)]
-    return sum(
-        max(0, min(word.end_ms, pause.end_ms) - max(word.start_ms, pause.start_ms)) for word in words for pause in pauses
-    )
