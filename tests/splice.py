@@ -126,7 +126,10 @@ class Robot:
         return _spoken(text, self.voice, self.speed, self.pitch)
 
     def filler(self, kind: str, ms: int) -> Wave:
-        tried = [_spoken(_SOUNDS[kind], self.voice, speed, self.pitch) for speed in (80, 100, 130, 165, 210, 280, 360)]
+        tried = [
+            _spoken(_SOUNDS[self.language][kind], self.voice, speed, self.pitch)
+            for speed in (80, 100, 130, 165, 210, 280, 360)
+        ]
         nearest = min(tried, key=lambda wave: abs(len(wave) * 1000 / RATE - ms))
         return _closed(nearest, 0.0) if kind == "hmm" else nearest
 
@@ -158,7 +161,12 @@ class Recorded:
         return _closed(held, 0.0 if kind == "hmm" else 0.55) if kind in {"um", "hmm"} else held
 
 
-_SOUNDS = {"um": "[[V:m]]", "uh": "[[V:]]", "er": "[[3:]]", "hmm": "[[V:]]"}  # espeak-ng's own "hmm" is the word "hum"
+# Phonemes or text for espeak-ng. Its own "hmm" is the word "hum": a vowel with the mouth closed makes a better one.
+_SOUNDS = {
+    "en": {"um": "[[V:m]]", "uh": "[[V:]]", "er": "[[3:]]", "hmm": "[[V:]]"},
+    "de": {"um": "ähm", "uh": "äh", "er": "öh", "hmm": "äh"},
+    "fr": {"um": "euhm", "uh": "euh", "er": "euh", "hmm": "euh"},
+}
 PHRASES = {
     "en": (
         "we moved the service to the new cluster last week", "the old one could not keep up with the load",

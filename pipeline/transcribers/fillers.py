@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,17 +43,19 @@ _QUIET_ROOM_DB = 35  # speech over the floor: in more noise real words were hear
 
 # How steady a sound is, by frames 60 ms apart: change of its spectrum in nepers, and voicing 0..1.
 _ISLAND_CHANGE, _ISLAND_VOICED, _ISLAND_LEAST_VOICED = 1.7, 0.84, 0.68
+_STILL_CHANGE = 1.1  # who changes this little is listened to twice
 _ONSET_STEPS, _ONSET_VOICED = 6, 0.5  # "um" begins with voice, "Hamm" and "Herr" with breath
-_HELD_CHANGE, _HELD_VOICED, _HELD_STEPS = 1.0, 0.8, 12
+_HELD_CHANGE, _HELD_USUAL_CHANGE, _HELD_VOICED, _HELD_STEPS = 1.0, 0.6, 0.8, 10
 _LONGEST_STEPS = 3000  # that are looked at in one go
 
 _PAD_MS, _BETWEEN_MS = 60, 600  # around each sound that is heard alone: with less, some are passed over
 _AT_ONCE = 8  # of them: the longest ones take 13 s
-_ROUND_IN_CIRCLES = 2.4  # compression of a text that repeats itself (Whisper's own bound)
-_HEARD_SURE = 0.25  # how likely a filler has to be that a word was heard over, in the talk
+_MOST_WORDS = 4  # a sound: who writes more goes round in circles
+_HEARD_SURE = 0.2  # how likely a filler has to be that a word was heard over, in the talk
 _SHARE = 0.5  # of the shorter one, by which a word and a sound lie over each other
 
-_HUMMED = frozenset(["mm", "mmm", "err"])  # as Whisper spells them, where no word is meant
+# As Whisper writes them, each letter once -> as trim.py knows them.
+_SPELLED = {"um": "um", "uhm": "um", "uh": "uh", "er": "er", "erm": "erm", "eh": "eh", "hm": "hmm", "m": "hmm"}
 _SIGHS = frozenset(["oh", "ah", "ooh"])  # what it writes over a filler when it wants a word
 
 
@@ -85,11 +87,7 @@ def find(sound: Sound, words: Sequence[Word], activity: Activity, language: str,
     levels = _levels(sound)
     sounds = _sounds(levels, activity)
     alone = _islands(sounds)
-    steady = [span for span in alone if _steady(sound, span)]
-    heard = _heard_alone(sound, steady, language, listener)
-    taken = [
-        Word(text, span.start_ms, span.end_ms, sure) for span, (text, sure) in zip(steady, heard, strict=True) if text
-    ]
+    taken = list(_taken(sound, alone, words, language, listener))
     sure: list[Word] = []
     if language == "en" and activity.speech_dbfs - activity.floor_dbfs >= _QUIET_ROOM_DB:
         survived = _survivors(sound, words, taken, activity, levels, language, listener)
@@ -105,7 +103,7 @@ def find(sound: Sound, words: Sequence[Word], activity: Activity, language: str,
             covered = any(min(held.end_ms, w.end_ms) > max(held.start_ms, w.start_ms) for w in words)
             offers.append(Offer("", held.start_ms, held.end_ms, _REASONS[covered]))
     offers.sort(key=lambda offer: offer.start_ms)
-    return Fillers(tuple(sure), tuple(offers), _corrected(words, sure, sounds, language))
+    return Fillers(tuple(sure), tuple(offers), _corrected(words, sure, sounds))
 
 
 _REASONS = {True: "a drawn-out sound", False: "voice without a word"}
@@ -198,16 +196,17 @@ def _looks(sound: Sound, span: Span) -> tuple[Floats, Floats]:
     return change.astype(np.float32), voiced.astype(np.float32)
 
 
-def _steady(sound: Sound, span: Span) -> bool:
-    """Whether a whole sound is voiced, and changes little: a hum or a held vowel."""
+def _steady(sound: Sound, span: Span) -> float:
+    """How much a sound changes that is voiced as a whole and changes little, a hum or a held vowel; 0 for others."""
     change, voiced = _looks(sound, span)
     inner = voiced[2:-2]
-    return bool(
+    steady = (
         np.median(change) < _ISLAND_CHANGE
         and np.median(inner) >= _ISLAND_VOICED
         and np.percentile(inner, 20) >= _ISLAND_LEAST_VOICED
         and np.median(voiced[:_ONSET_STEPS]) >= _ONSET_VOICED
     )
+    return float(np.median(change)) if steady else 0.0
 
 
 def _held(sound: Sound, sounds: Sequence[Span], alone: Sequence[Span]) -> Iterator[Span]:
@@ -217,7 +216,7 @@ def _held(sound: Sound, sounds: Sequence[Span], alone: Sequence[Span]) -> Iterat
         change, voiced = _looks(sound, span)
         smooth = np.convolve(np.pad(change, _SMOOTH // 2, mode="edge"), np.full(_SMOOTH, 1 / _SMOOTH), "valid")
         for first, last in _runs((smooth < _HELD_CHANGE) & (voiced > _HELD_VOICED), 3):
-            if last - first >= _HELD_STEPS:
+            if last - first >= _HELD_STEPS and np.median(change[first:last]) < _HELD_USUAL_CHANGE:
                 yield Span(span.start_ms + first * STEP_MS, span.start_ms + last * STEP_MS)
 
 
@@ -229,6 +228,23 @@ def _parts(span: Span) -> Iterator[Span]:
 
 
 # --- what it is -------------------------------------------------------------------------------------------------------
+
+
+def _taken(
+    sound: Sound, alone: Sequence[Span], words: Sequence[Word], language: str, listener: Listener
+) -> Iterator[Word]:
+    """The sounds that are heard as a filler, alone or, where they change hardly at all, in the talk."""
+    change = {span: changing for span in alone if (changing := _steady(sound, span))}
+    heard = dict(zip(change, _heard_alone(sound, list(change), language, listener), strict=True))
+    missed = [span for span, (text, _) in heard.items() if not text and change[span] < _STILL_CHANGE]
+    heard |= zip(missed, _heard_alone(sound, missed, language, listener), strict=True)
+    for span, (text, confidence) in heard.items():
+        found = Word(text, span.start_ms, span.end_ms, confidence)
+        over = [word for word in words if _over(word, found)]
+        if text:
+            yield found
+        elif over and change[span] < _STILL_CHANGE and all(_is_filler(word.text) for word in over):
+            yield replace(found, text=_spelled(over[0].text), confidence=over[0].confidence)
 
 
 def _heard_alone(
@@ -245,11 +261,11 @@ def _heard_alone(
         starts = accumulate((span.ms + _BETWEEN_MS for span in padded[:-1]), initial=0)
         window = Window(tuple(Part(at, span) for at, span in zip(starts, padded, strict=True)))
         phrases = listener.phrases(window.samples(sound), language)
-        if any(phrase.compression > _ROUND_IN_CIRCLES for phrase in phrases):
+        said = [word for phrase in phrases for word in phrase.words if _plain(word.text)]
+        if len(said) > _MOST_WORDS * len(some):
             fewer = _heard_alone(sound, some, language, listener, at_once // 2)
             yield from fewer if at_once > 1 else [("", 0.0)]
             continue
-        said = [word for phrase in phrases for word in phrase.words if _plain(word.text)]
         placed = list(window.placed(said, listener.lead_ms, padded))
         for span in padded:
             here = [word for word in placed if span.start_ms <= word.start_ms < span.end_ms]
@@ -258,11 +274,12 @@ def _heard_alone(
 
 
 def _is_filler(text: str) -> bool:
-    return is_filler(text, "en") or _plain(text) in _HUMMED
+    return bool(_spelled(text))
 
 
 def _spelled(text: str) -> str:
-    return _plain(text) if is_filler(text, "en") else "hmm"
+    """The usual spelling of a filler, however long Whisper draws it out ("Uhhh", "Ummm"); "" for a word."""
+    return _SPELLED.get("".join(letter for letter, _ in groupby(_plain(text))), "")
 
 
 def _survivors(
@@ -311,15 +328,21 @@ def _over(word: Word, other: Word) -> bool:
     return both > _SHARE * min(word.end_ms - word.start_ms, other.end_ms - other.start_ms)
 
 
-def _corrected(words: Sequence[Word], sure: Sequence[Word], sounds: Sequence[Span], language: str) -> tuple[Word, ...]:
-    """The words with the sure fillers among them. A real word that lay over one begins with the next sound instead."""
+def _corrected(words: Sequence[Word], sure: Sequence[Word], sounds: Sequence[Span]) -> tuple[Word, ...]:
+    """The words with the sure fillers among them, and none over one.
+
+    A real word that lay over a filler, too, ends with the sound before it, or begins with the next one.
+    """
     kept: list[Word] = []
     for word, following in pairwise([*words, Word("", 10**9, 10**9)]):
-        under = [filler for filler in sure if _over(word, filler)]
-        if not under:
+        under = next((filler for filler in sure if _over(word, filler)), None)
+        if under is None:
             kept.append(word)
+        elif _says_something(word) and word.start_ms < under.start_ms - _PAD_MS:
+            end = max((sound.end_ms for sound in sounds if sound.start_ms < under.start_ms), default=under.start_ms)
+            kept.append(replace(word, end_ms=max(word.start_ms + STEP_MS, min(word.end_ms, end))))
         elif _says_something(word):
-            start = next((s.start_ms for s in sounds if s.start_ms >= under[-1].end_ms), under[-1].end_ms)
+            start = next((sound.start_ms for sound in sounds if sound.start_ms >= under.end_ms), under.end_ms)
             end = max(word.end_ms, min(following.start_ms, start + word.end_ms - word.start_ms), start + STEP_MS)
             kept.append(replace(word, start_ms=start, end_ms=end))
     return tuple(sorted([*kept, *sure], key=lambda word: (word.start_ms, word.end_ms)))
