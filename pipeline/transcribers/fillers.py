@@ -6,7 +6,7 @@ laid end to end, with silence between, and heard once more, without any prompt: 
 covers no word, is one. A filler beside or inside a phrase is known by its sound alone, since nobody holds a vowel still
 for as long in the middle of speech, and is only offered.
 
-The thresholds were set on six spliced talks (tests/splice.py, 2026-11-30), and judged on six others: tests/bench.
+The thresholds were set on spliced talks of seven speakers (tests/splice.py, 2026-11-30); tests/bench has six others.
 """
 
 from __future__ import annotations
