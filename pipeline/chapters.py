@@ -74,8 +74,8 @@ def _starts(pieces: Sequence[Piece], lines: Sequence[Line], fps: Fraction, openi
     spoken_until: dict[int, int] = {}
     for number, line in enumerate(lines):
         pause = line.from_ms - spoken_until.get(line.clip, -_FAR_MS)
-        spoken_until[line.clip] = line.to_ms
-        title = _title(line.text)
+        spoken_until[line.clip] = max(line.to_ms, spoken_until.get(line.clip, -_FAR_MS))
+        title = "" if line.offer else _title(line.text)
         if title and number in at:
             found.append(_Start(float((opening + at[number]) / fps), pause, title))
     return found

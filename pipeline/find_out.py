@@ -235,7 +235,7 @@ def _transcript(
     if corrected is not None:
         return corrected
     recipe, choice = desk.recipe, desk.choice
-    asked = [recipe.script, choice.engine.name, choice.engine.model]
+    asked = [recipe.script, choice.engine.name, choice.engine.model, recipe.trim.fillers != "off"]
     causes = [_VERSION, clip.sha256, recipe.language, recipe.vocabulary, activity.speech, asked]
     return desk.shelf.value(
         name, causes, Transcript, lambda: _transcribed(clip, activity, sound(), desk), about=clip.sha256
@@ -248,7 +248,7 @@ def _transcribed(clip: Clip, activity: Activity, sound: Sound | None, desk: Desk
     recipe = desk.recipe
     if desk.aligner is None:
         return _unheard(activity, desk)
-    hints = Hints(recipe.language, recipe.vocabulary, activity)
+    hints = Hints(recipe.language, recipe.vocabulary, activity, recipe.trim.fillers != "off")
     heard = desk.ear.transcribe(sound, hints, lambda done: desk.tell("transcribing", done))
     return _as_scripted(heard, clip, activity, sound, desk) if recipe.script else heard
 

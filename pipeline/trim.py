@@ -45,11 +45,15 @@ Run = tuple[int, int]  # frames start..end of the clip's grid, end exclusive
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Stretches of a clip that somebody cut or kept in edit.md, and those whose words somebody wrote there."""
+    """Stretches of a clip that somebody cut or kept in edit.md, and those whose words somebody wrote there.
+
+    `sounds` are cut, too, and exactly: an engine may have laid a word over them.
+    """
 
     cut: tuple[Span, ...] = ()
     kept: tuple[Span, ...] = ()
     written: tuple[Span, ...] = ()
+    sounds: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def pieces(
     slips = [] if rules.keep_everything else _slips(words if heard is None else heard, rules, language, grid, by_hand)
     holes = _cut_by_hand(words, by_hand.cut, grid)
     gone = Stretches.of_spans(hole.span for hole in holes)
+    holes = sorted([*holes, *_sounds(by_hand.sounds, grid)], key=lambda hole: hole.start_ms)
     spoken = [word for word in words if not gone.hold(_middle(word))]
     events = _events(spoken, activity, rules, slips, holes, by_hand.kept, grid)
     asked = _asked(rules, grid)
@@ -473,6 +478,16 @@ def _cut_by_hand(words: Sequence[Word], spans: Sequence[Span], grid: _Grid) -> l
         if end > start:
             holes.append(_Hole(span, start, end))
     return holes
+
+
+def _sounds(spans: Sequence[Span], grid: _Grid) -> Iterator[_Hole]:
+    """Sounds that were cut by hand: each goes from where it is quiet before it to where it is quiet behind."""
+    for span in spans:
+        middle = (span.start_ms + span.end_ms) // 2
+        start = grid.quietest(span.start_ms, span.start_ms - _QUIETER_MS, middle)
+        end = grid.quietest(span.end_ms, middle, span.end_ms + _QUIETER_MS)
+        if end > start:
+            yield _Hole(span, start, end)
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------

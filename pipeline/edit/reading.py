@@ -169,7 +169,8 @@ class _Work:
 
     def _tick(self, line: Line, entry: Entry) -> None:
         keep = None if entry.tick == line.default else entry.tick
-        self.edits = self.edits.ruled(self.sheet.clips[line.clip][0], line.from_ms, line.to_ms, keep)
+        sha = self.sheet.clips[line.clip][0]
+        self.edits = self.edits.ruled(sha, line.from_ms, line.to_ms, keep, sound=line.offer)
         verb = "kept" if entry.tick else "cut"
         self.changes.append(Change(entry.number, f'{clock(line.start_ms)} is {verb}: "{_short(line.text)}"'))
 

@@ -17,6 +17,7 @@ from pipeline.trim import ByHand, Slip, Stretches
 from pipeline.wording import counted, plain
 
 MARK = "(?)"
+_A_SOUND = "(a sound)"  # of which nobody knows what it is like
 _LONGEST_LINE = 40  # words; who never ends a sentence gets a line break
 _BESIDE_MS = 250  # two engines hear a word at most so far from each other
 _SLIVER_MS = 100  # what is left of a stretch and shorter than this was nobody's wish
@@ -29,12 +30,16 @@ _ABBREVIATED = frozenset(["mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "n
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A stretch of a clip (its sha256) that was kept or cut by hand, in milliseconds."""
+    """A stretch of a clip (its sha256) that was kept or cut by hand, in milliseconds.
+
+    `sound`: it is a sound that may be a filler, and goes whatever words an engine laid over it.
+    """
 
     clip: str
     start_ms: int
     end_ms: int
     keep: bool
+    sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,10 @@ class Edits:
         """The stretches of one clip, for trimming."""
         own = [ruling for ruling in self.rulings if ruling.clip == clip]
         return ByHand(
-            tuple(Span(each.start_ms, each.end_ms) for each in own if not each.keep),
+            tuple(Span(each.start_ms, each.end_ms) for each in own if not each.keep and not each.sound),
             tuple(Span(each.start_ms, each.end_ms) for each in own if each.keep),
             tuple(Span(text.start_ms, text.end_ms) for text in self.texts if text.clip == clip),
+            tuple(Span(each.start_ms, each.end_ms) for each in own if not each.keep and each.sound),
         )
 
     def corrected(self, transcript: Transcript, clip: str) -> Transcript:
@@ -98,10 +104,13 @@ class Edits:
         """The words of a clip that somebody found right."""
         return frozenset(_place(word) for text in self.confirmed if text.clip == clip for word in text.words)
 
-    def ruled(self, clip: str, start_ms: int, end_ms: int, keep: bool | None) -> Edits:
-        """With a stretch cut or kept; None leaves it to the rules again."""
-        new = [] if keep is None else [Ruling(clip, start_ms, end_ms, keep)]
-        return replace(self, rulings=_replaced(self.rulings, clip, start_ms, end_ms, _outside, new))
+    def ruled(self, clip: str, start_ms: int, end_ms: int, keep: bool | None, *, sound: bool = False) -> Edits:
+        """With a stretch cut or kept; None leaves it to the rules again. A sound and the words over it go apart."""
+        new = [] if keep is None else [Ruling(clip, start_ms, end_ms, keep, sound)]
+        others = tuple(each for each in self.rulings if each.sound != sound)
+        same = tuple(each for each in self.rulings if each.sound == sound)
+        ruled = (*others, *_replaced(same, clip, start_ms, end_ms, _outside, new))
+        return replace(self, rulings=tuple(sorted(ruled, key=lambda each: (each.clip, each.start_ms))))
 
     def told(self, clip: str, start_ms: int, end_ms: int, text: Text | None) -> Edits:
         """With a stretch that says something else; None leaves it as it was heard. Nothing in it is confirmed then."""
@@ -212,6 +221,7 @@ class Line:
     `pause_ms` is the length of the pause behind it, where that is shortened or would be; 0: none. `lead_ms` and
     `tail_ms` are heard before and behind its words, where a correction took words away. `doubts` are the places of the
     words that may be misheard, as edit.md marks them; `confirmed`: somebody looked at them, and they are right.
+    `offer`: it is no sentence, but a sound that may be a filler.
     """
 
     clip: int
@@ -226,6 +236,7 @@ class Line:
     tail_ms: int = 0
     doubts: tuple[int, ...] = ()
     confirmed: bool = False
+    offer: bool = False
 
     @property
     def unsure(self) -> bool:
@@ -331,6 +342,8 @@ class _View:
     fps: Fraction
     cut: Stretches
     kept: Stretches
+    sounds: Stretches
+    written: Stretches
     slips: Mapping[Word, Slip]
     begun: Mapping[Word, int]  # where the corrected text begins of which this is the first word
     ended: Mapping[Word, int]  # where the one ends of which this is the last
@@ -352,6 +365,8 @@ class _View:
             fps=fps,
             cut=Stretches.of_spans(by_hand.cut),
             kept=Stretches.of_spans(by_hand.kept),
+            sounds=Stretches.of_spans(by_hand.sounds),
+            written=Stretches.of_spans(by_hand.written),
             slips={word: slip for slip in reversed(side.slips) for word in slip.words},
             begun={text.words[0]: text.start_ms for text in texts if text.words},
             ended={text.words[-1]: text.end_ms for text in texts if text.words},
@@ -382,7 +397,19 @@ class _View:
 
 def _lines(view: _View) -> list[Line]:
     lines = [_line(words, view) for words in _stretches(_asked(view.side.said.words, view.rules), view)]
-    return [_with_pause(line, following, view) for line, following in pairwise([*lines, None]) if line]
+    told = [_with_pause(line, following, view) for line, following in pairwise([*lines, None]) if line]
+    offers = list(_offers(view))
+    return sorted([*told, *offers], key=lambda line: line.start_ms) if offers else told
+
+
+def _offers(view: _View) -> Iterator[Line]:
+    """The sounds that may be fillers, but for those of which somebody wrote what is said there."""
+    for offer in view.side.heard.offers if view.rules.fillers != "off" else ():
+        word = Word(offer.text or _A_SOUND, offer.start_ms, offer.end_ms)
+        if _asked([word], view.rules) and not view.written.touch(offer.start_ms, offer.end_ms):
+            cut = view.sounds.hold(_middle(word))
+            told = "cut in edit.md" if cut else f"{offer.reason}; to cut it, take the x out"
+            yield Line(view.clip, (word,), clean(word.text), not cut, True, told, offer=True)
 
 
 def _asked(words: Sequence[Word], rules: TrimRules) -> list[Word]:
@@ -487,6 +514,7 @@ class _Told:
 
     cut: Stretches
     kept: Stretches
+    sounds: Stretches
     texts: Sequence[Text]
     starts: Sequence[int]
     ends: Sequence[int]  # the latest end of the texts up to each
@@ -497,8 +525,8 @@ class _Told:
         by_hand = edits.by_hand(clip)
         texts = sorted((text for text in edits.texts if text.clip == clip), key=lambda text: text.start_ms)
         ends = [*accumulate((text.end_ms for text in texts), max)]
-        cut, kept = Stretches.of_spans(by_hand.cut), Stretches.of_spans(by_hand.kept)
-        return cls(cut, kept, texts, [text.start_ms for text in texts], ends, edits.right(clip))
+        cut, kept, sounds = map(Stretches.of_spans, (by_hand.cut, by_hand.kept, by_hand.sounds))
+        return cls(cut, kept, sounds, texts, [text.start_ms for text in texts], ends, edits.right(clip))
 
     def texts_in(self, line: Line) -> tuple[Text, ...]:
         found = self.texts[bisect_right(self.ends, line.from_ms) : bisect_left(self.starts, line.to_ms)]
@@ -506,7 +534,7 @@ class _Told:
 
 
 def _wish(line: Line, clip: str, before: _Told, after: _Told) -> Wish:
-    ruled = _ruled(line.words[0], after.cut, after.kept)
+    ruled = _ruled(line.words[0], after.sounds if line.offer else after.cut, after.kept)
     told = after.texts_in(line)
     text = line.text
     if told != before.texts_in(line):

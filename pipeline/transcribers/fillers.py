@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import media
-from pipeline.model import Activity, Sound, Span, Word
+from pipeline.model import Activity, Offer, Sound, Span, Word
 from pipeline.transcribers import stretches
 from pipeline.transcribers.stretches import Part, Window
 from pipeline.trim import is_filler
@@ -60,16 +60,6 @@ _SIGHS = frozenset(["oh", "ah", "ooh"])  # what it writes over a filler when it 
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What may be a filler: somebody has to listen to it. `text` is what it was taken for, "" where nobody knows."""
-
-    text: str
-    start_ms: int
-    end_ms: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Fillers:
     """`words` are the words that were heard, without those that lay over a sure filler, and with the sure ones."""
 
@@ -84,13 +74,13 @@ def find(sound: Sound, words: Sequence[Word], activity: Activity, language: str,
     Sure are only those that stand alone, in English, in a quiet room. Hears nothing again where nothing stands alone
     and steady. Memory does not grow with the clip, but for its words.
     """
-    levels = _levels(sound)
+    levels = np.array(activity.levels, np.int16)
     sounds = _sounds(levels, activity)
     alone = _islands(sounds)
     taken = list(_taken(sound, alone, words, language, listener))
     sure: list[Word] = []
     if language == "en" and activity.speech_dbfs - activity.floor_dbfs >= _QUIET_ROOM_DB:
-        survived = _survivors(sound, words, taken, activity, levels, language, listener)
+        survived = _survivors(sound, words, taken, activity, language, listener)
         sure = [word for word in taken if word in survived]
     offers = [Offer(w.text, w.start_ms, w.end_ms, f'sounds like "{w.text}"') for w in taken if w not in sure]
     offers += [
@@ -110,17 +100,6 @@ _REASONS = {True: "a drawn-out sound", False: "voice without a word"}
 
 
 # --- where something sounds -------------------------------------------------------------------------------------------
-
-
-def _levels(sound: Sound) -> NDArray[np.int16]:
-    """The level of every 10 ms in dBFS (RMS)."""
-    step = sound.rate * STEP_MS // 1000
-    found = [np.empty(0, np.int16)]
-    for start in range(0, sound.samples, step * _LONGEST_STEPS):
-        count = min(_LONGEST_STEPS, -(-(sound.samples - start) // step))
-        block = media.samples(sound, start, start + count * step)[:, 0].reshape(count, step)
-        found.append(np.round(10 * np.log10(np.maximum(block.var(axis=1), 1e-12))).astype(np.int16))
-    return np.concatenate(found)
 
 
 def _sounds(levels: NDArray[np.int16], activity: Activity) -> list[Span]:
@@ -287,7 +266,6 @@ def _survivors(
     words: Sequence[Word],
     taken: Sequence[Word],
     activity: Activity,
-    levels: NDArray[np.int16],
     language: str,
     listener: Listener,
 ) -> set[Word]:
@@ -296,7 +274,7 @@ def _survivors(
     doubtful = [filler for filler in taken if laid[filler] and filler.confidence >= _HEARD_SURE]
     lost = {filler for filler in taken if laid[filler] and filler.confidence < _HEARD_SURE}
     end_ms = sound.samples * 1000 // sound.rate
-    for window in stretches.windows(stretches.stretches(activity.speech, end_ms, levels.tolist()) if doubtful else ()):
+    for window in stretches.windows(stretches.stretches(activity.speech, end_ms, activity.levels) if doubtful else ()):
         here = [f for f in doubtful if any(_within(f, part.span) for part in window.parts)]
         if not here:
             continue

@@ -6,14 +6,15 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, TypeVar
 
 from pipeline import limits
 from pipeline.errors import LimitError, TranscriberError
-from pipeline.model import Hints, Sound, Span, Transcript, Word
+from pipeline.model import Activity, Hints, Sound, Span, Transcript, Word
 from pipeline.shelf import Store
-from pipeline.transcribers import aligning, borders, guards, stretches
+from pipeline.transcribers import aligning, borders, fillers, guards, stretches
 from pipeline.transcribers.aligning import Encodings
 from pipeline.transcribers.language import code, named
 from pipeline.transcribers.listening import Engine, Listener
@@ -87,7 +88,11 @@ class Ear:
             progress((number + 1) / len(found))
         kept = guards.in_order(words, end_ms)
         exact = guards.in_order(borders.to_quiet(kept, activity), end_ms)
-        return Transcript(exact, self.engine.name, self.engine.model, tongues.main, notes=tuple(tongues.notes()))
+        told = Transcript(exact, self.engine.name, self.engine.model, tongues.main, notes=tuple(tongues.notes()))
+        if not hints.fillers:
+            return told
+        sounds = self.ask(_fillers, sound, exact, activity, told.language)
+        return replace(told, words=guards.in_order(sounds.words, end_ms), offers=sounds.offered)
 
     def align(
         self, sound: Sound, tokens: Sequence[str], stretch: Span, speech: Sequence[Span], language: str
@@ -180,6 +185,12 @@ def _by_listener(engine: Engine, task: Callable[..., T], *arguments: Any) -> T:
 
 def _languages(listener: Listener, sound: Sound, window: Window) -> Mapping[str, float]:
     return listener.languages(window.samples(sound))
+
+
+def _fillers(
+    listener: Listener, sound: Sound, words: Sequence[Word], activity: Activity, language: str
+) -> fillers.Fillers:
+    return fillers.find(sound, words, activity, language, listener)
 
 
 def _words(
