@@ -148,6 +148,7 @@ def _pieces(
         language=words.language,
         by_hand=by_hand,
         heard=heard.words,
+        offers=heard.offers,
     )
 
 
@@ -158,7 +159,13 @@ def _sides(order: Order, obeyed: Obeyed, fps: Fraction) -> list[Side]:
         said, frames = each.transcript, plan.grid_frames(each.clip, fps)
         typed = ByHand(written=obeyed.edits.by_hand(each.clip.sha256).written)
         slips = trim.slips(
-            heard.words, order.recipe.trim, fps=fps, frames=frames, language=said.language, by_hand=typed
+            heard.words,
+            order.recipe.trim,
+            fps=fps,
+            frames=frames,
+            language=said.language,
+            by_hand=typed,
+            offers=heard.offers,
         )
         unedited = _pieces(order, each, heard, number, fps, typed)
         sides.append(Side(each.clip.sha256, each.clip.path.name, heard, said, slips, unedited))

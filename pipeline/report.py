@@ -9,10 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import __version__, chapters, edit, ffmpeg
+from pipeline import __version__, chapters, edit, ffmpeg, trim
 from pipeline.chapters import Chapter
 from pipeline.errors import CandidError
-from pipeline.model import Plan, Variant
+from pipeline.model import Plan, Transcript, Variant, Word
 from pipeline.progress import Clock
 from pipeline.shelf import Shelf, fingerprint
 from pipeline.wording import clock, counted
@@ -94,6 +94,11 @@ class Made:
             + (f", {told['sound']['lufs']:.1f} LUFS" if told["sound"]["lufs"] is not None else ", no sound")
             + f", the brand takes {told['brand']['footprint_percent']:.1f} %"
         )
+
+        fillers = told["words"].get("fillers", {"found": 0, "offered": 0})
+        if any(fillers.values()):
+            more = f"; {counted(fillers['offered'], 'sound')} that may be one: decide in edit.md"
+            yield f"  {counted(fillers['found'], 'filler')} found{more if fillers['offered'] else ''}"
 
 
 def failed(clips: Sequence[Path], fault: CandidError) -> dict[str, Any]:
@@ -255,7 +260,7 @@ def _facts(
         "clip_seconds": _seconds(sum(each.clip.duration_ms for each in obeyed.found), 1000),
         "video_seconds": shown["seconds"],
         "pieces": _pieces(plan),
-        "words": _words(obeyed.found, sheet),
+        "words": _words(obeyed.found, obeyed.heard, sheet),
         "unsure": [_asked(line) for line in sheet.unsure],
         "captions": {"cues": shown["cues"], "violations": shown["violations"]},
         "sound": {"lufs": first.loudness.lufs, "true_peak_dbtp": first.loudness.true_peak_dbtp},
@@ -298,7 +303,7 @@ def _pieces(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _words(found: Sequence[Found], sheet: Sheet) -> dict[str, Any]:
+def _words(found: Sequence[Found], heard: Sequence[Transcript], sheet: Sheet) -> dict[str, Any]:
     first = found[0].transcript
     return {
         "engine": first.engine,
@@ -306,7 +311,13 @@ def _words(found: Sequence[Found], sheet: Sheet) -> dict[str, Any]:
         "language": first.language,
         "unsure": len(sheet.unsure),  # sentences
         "count": sum(len(each.transcript.words) for each in found),
+        "fillers": {"found": len(_fillers(heard)), "offered": sum(len(each.offers) for each in heard)},
     }
+
+
+def _fillers(heard: Sequence[Transcript]) -> list[Word]:
+    """What was heard as a filler. How many there are in truth nobody knows: more than half may stay unheard."""
+    return [word for each in heard for word in each.words if trim.is_filler(word.text, each.language)]
 
 
 def _asked(line: Line) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
 
-from pipeline.model import LEVEL_MS, Activity, Piece, Span, TrimRules, Word
+from pipeline.model import LEVEL_MS, Activity, Offer, Piece, Span, TrimRules, Word
 
 _FILLERS = frozenset(["umm", "uhm", "uh", "uhh", "erm", "hm", "hmm", "äh", "ähm", "öh", "öhm", "euh", "eh", "ehm"])
 _FILLERS_IN_ENGLISH = frozenset(["um", "er"])  # "um" is a word in German and Portuguese, "er" in German
@@ -104,15 +104,21 @@ def pieces(
     language: str = "",
     by_hand: ByHand = ByHand(),
     heard: Sequence[Word] | None = None,
+    offers: Sequence[Offer] = (),
 ) -> tuple[Piece, ...]:
     """The pieces of one clip of `frames` grid frames, end to end: what is kept, what is dropped, and why.
 
     `language` is that of the words ("de"), where it is known: what is a filler in one is a word in another. What was
     decided by hand stands above all rules; where it cuts everything, nothing is kept. `heard` are the words before they
     were corrected, None for these: fillers are looked for there, so that a correction cuts and brings back nothing.
+    `offers` are sounds of which nobody is sure that they are fillers: "gentle" does not cut them.
     """
     grid = _Grid(fps, frames, activity.levels)
-    slips = [] if rules.keep_everything else _slips(words if heard is None else heard, rules, language, grid, by_hand)
+    slips = (
+        []
+        if rules.keep_everything
+        else _slips(words if heard is None else heard, rules, language, grid, by_hand, offers)
+    )
     holes = _cut_by_hand(words, by_hand.cut, grid)
     gone = Stretches.of_spans(hole.span for hole in holes)
     holes = sorted([*holes, *_sounds(by_hand.sounds, grid)], key=lambda hole: hole.start_ms)
@@ -134,9 +140,10 @@ def slips(
     frames: int,
     language: str = "",
     by_hand: ByHand = ByHand(),
+    offers: Sequence[Offer] = (),
 ) -> tuple[Slip, ...]:
     """The fillers and false starts that the rules leave out, in order."""
-    return () if rules.keep_everything else tuple(_slips(words, rules, language, _Grid(fps, frames), by_hand))
+    return () if rules.keep_everything else tuple(_slips(words, rules, language, _Grid(fps, frames), by_hand, offers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,12 +363,22 @@ def is_filler(text: str, language: str = "") -> bool:
     return plain in _FILLERS or (plain in _FILLERS_IN_ENGLISH and language.lower()[:2] in {"", "en"})
 
 
-def _slips(words: Sequence[Word], rules: TrimRules, language: str, grid: _Grid, by_hand: ByHand) -> list[Slip]:
+def _slips(
+    words: Sequence[Word],
+    rules: TrimRules,
+    language: str,
+    grid: _Grid,
+    by_hand: ByHand,
+    offers: Sequence[Offer],
+) -> list[Slip]:
     """What is left out, in order, but for what was kept by hand. What somebody wrote is meant as it is written."""
     if rules.fillers == "off":
         return []
     meant = Stretches.of_spans([*by_hand.kept, *by_hand.written])
-    found = [*_fillers(words, rules, language, grid), *_false_starts(words, rules, language, grid)]
+    doubtful = Stretches.of((offer.start_ms, offer.end_ms) for offer in offers if rules.fillers == "gentle")
+    fillers = _fillers(words, rules, language, grid)
+    fillers = [slip for slip in fillers if not doubtful.touch(slip.words[0].start_ms, slip.words[-1].end_ms)]
+    found = [*fillers, *_false_starts(words, rules, language, grid)]
     found.sort(key=lambda slip: slip.start_ms)
     return [slip for slip in found if not meant.touch(slip.words[0].start_ms, slip.words[-1].end_ms)]
 

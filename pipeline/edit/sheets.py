@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pipeline.edit.doubts import doubts
 from pipeline.model import Piece, Span, Transcript, TrimRules, Word, joined, separator
-from pipeline.trim import ByHand, Slip, Stretches
+from pipeline.trim import ByHand, Slip, Stretches, is_filler
 from pipeline.wording import counted, plain
 
 MARK = "(?)"
@@ -398,7 +398,8 @@ class _View:
 def _lines(view: _View) -> list[Line]:
     lines = [_line(words, view) for words in _stretches(_asked(view.side.said.words, view.rules), view)]
     told = [_with_pause(line, following, view) for line, following in pairwise([*lines, None]) if line]
-    offers = list(_offers(view))
+    alone = [line for line in told if all(is_filler(word.text, view.side.said.language) for word in line.words)]
+    offers = [o for o in _offers(view) if not any(o.start_ms < a.end_ms and a.start_ms < o.end_ms for a in alone)]
     return sorted([*told, *offers], key=lambda line: line.start_ms) if offers else told
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 # By how much a model times words too early, at both ends, in ms: measured 2026-11 against words with known borders.
 # Larger models could not be had where this was measured; they are taken to be like base.
 _LEAD_MS = {"base": 60, "tiny.en": -100}
-_SILENT_FRAMES = 400  # of 10 ms
+_RATE = 16_000
+_SILENT_FRAMES = 600  # of 10 ms
+_TOKENS_A_SECOND, _MOST_TOKENS = 24, 200  # nobody says more in a short window: it ends what goes round in circles
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,8 @@ def _loaded(engine: Engine) -> Any:
         """Encodes a window once, and no more silence behind it than it has to.
 
         Naming the language of a window and writing it down need the same encoding, which is most of the work. The
-        library fills every window up to 30 s; with 4 s of nothing behind the speech the model hears as well (measured
-        2026-11 on 24 minutes of clean and bad sound: error rate .192 against .195) for a quarter less work. With 2 s
-        and less it begins to invent.
+        library fills every window up to 30 s; with 6 s of nothing behind the speech the model hears as well (measured
+        2026-11 on clean and bad sound, docs/hearing.md) for a fifth less work. With 2 s and less it begins to invent.
         """
 
         last: tuple[bytes, Any] = (b"", None)
@@ -99,8 +100,10 @@ class Listener:
         *,
         careful: bool = False,
     ) -> list[Phrase]:
+        most = int(len(samples) / _RATE * _TOKENS_A_SECOND) + _TOKENS_A_SECOND
         segments, _ = self.model.transcribe(
             samples,
+            max_new_tokens=most if most < _MOST_TOKENS else None,
             language=language,
             beam_size=5 if careful else 1,
             no_repeat_ngram_size=4 if careful else 0,

@@ -50,6 +50,7 @@ _LONGEST_STEPS = 3000  # that are looked at in one go
 
 _PAD_MS, _BETWEEN_MS = 60, 600  # around each sound that is heard alone: with less, some are passed over
 _AT_ONCE = 8  # of them: the longest ones take 13 s
+_FAR_MS = 1000
 _MOST_WORDS = 4  # a sound: who writes more goes round in circles
 _HEARD_SURE = 0.2  # how likely a filler has to be that a word was heard over, in the talk
 _SHARE = 0.5  # of the shorter one, by which a word and a sound lie over each other
@@ -79,14 +80,16 @@ def find(sound: Sound, words: Sequence[Word], activity: Activity, language: str,
     alone = _islands(sounds)
     taken = list(_taken(sound, alone, words, language, listener))
     sure: list[Word] = []
-    if language == "en" and activity.speech_dbfs - activity.floor_dbfs >= _QUIET_ROOM_DB:
+    quiet_english = language == "en" and activity.speech_dbfs - activity.floor_dbfs >= _QUIET_ROOM_DB
+    if quiet_english:
         survived = _survivors(sound, words, taken, activity, language, listener)
         sure = [word for word in taken if word in survived]
     offers = [Offer(w.text, w.start_ms, w.end_ms, f'sounds like "{w.text}"') for w in taken if w not in sure]
+    far = _far_from_all(words) if quiet_english else set()
     offers += [
         Offer(word.text, word.start_ms, word.end_ms, f'sounds like "{_plain(word.text)}"')
         for word in words
-        if is_filler(word.text, language) and not any(_over(word, other) for other in taken)
+        if is_filler(word.text, language) and word not in far and not any(_over(word, other) for other in taken)
     ]
     for held in _held(sound, sounds, alone):
         if not any(min(held.end_ms, o.end_ms) > max(held.start_ms, o.start_ms) for o in offers):
@@ -94,6 +97,14 @@ def find(sound: Sound, words: Sequence[Word], activity: Activity, language: str,
             offers.append(Offer("", held.start_ms, held.end_ms, _REASONS[covered]))
     offers.sort(key=lambda offer: offer.start_ms)
     return Fillers(tuple(sure), tuple(offers), _corrected(words, sure, sounds))
+
+
+def _far_from_all(words: Sequence[Word]) -> set[Word]:
+    """The words with a second of silence on both sides: an "um" that Whisper writes there by itself is one."""
+    ends = [-_FAR_MS, *(word.end_ms for word in words)]
+    starts = [*(word.start_ms for word in words[1:]), 10**9]
+    around = zip(words, ends, starts, strict=False)
+    return {word for word, end, start in around if min(word.start_ms - end, start - word.end_ms) >= _FAR_MS}
 
 
 _REASONS = {True: "a drawn-out sound", False: "voice without a word"}
