@@ -222,7 +222,7 @@ class Repeats:
     def __init__(self, careful: str) -> None:
         self.careful, self.asked = careful, 0
 
-    def phrases(self, samples, language, vocabulary=(), prompt="", *, careful=False):
+    def phrases(self, samples, language, vocabulary=(), *, careful=False, alone=False):
         self.asked += 1
         return [Phrase(tuple(_words(self.careful if careful else "thank you for watching " * 30)))]
 

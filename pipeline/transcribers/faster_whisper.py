@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Larger models could not be had where this was measured; they are taken to be like base.
 _LEAD_MS = {"base": 60, "tiny.en": -100}
 _RATE = 16_000
-_SILENT_FRAMES = 600  # of 10 ms
+_SILENT_FRAMES, _ALL_FRAMES = 800, 3000  # of 10 ms, behind the sound
 _TOKENS_A_SECOND, _MOST_TOKENS = 24, 200  # nobody says more in a short window: it ends what goes round in circles
 
 
@@ -55,15 +55,16 @@ def _loaded(engine: Engine) -> Any:
         """Encodes a window once, and no more silence behind it than it has to.
 
         Naming the language of a window and writing it down need the same encoding, which is most of the work. The
-        library fills every window up to 30 s; with 6 s of nothing behind the speech the model hears as well (measured
-        2026-11 on clean and bad sound, docs/hearing.md) for a fifth less work. With 2 s and less it begins to invent.
+        library fills every window up to 30 s; with 8 s of nothing behind the speech the model hears as well for a
+        fifth less work, with 2 s and less it begins to invent (docs/hearing.md).
         """
 
+        silent_frames = _SILENT_FRAMES
         last: tuple[bytes, Any] = (b"", None)
 
         def encode(self, features: Any) -> Any:
             filled = np.flatnonzero(features.any(axis=0))
-            frames = min(features.shape[-1], (int(filled[-1]) if filled.size else 0) + 1 + _SILENT_FRAMES)
+            frames = min(features.shape[-1], (int(filled[-1]) if filled.size else 0) + 1 + self.silent_frames)
             features = np.ascontiguousarray(features[:, : frames - frames % 2])
             if features.tobytes() != self.last[0]:
                 self.last = features.tobytes(), super().encode(features)
@@ -96,9 +97,9 @@ class Listener:
         samples: Samples,
         language: str,
         vocabulary: Sequence[str] = (),
-        prompt: str = "",
         *,
         careful: bool = False,
+        alone: bool = False,
     ) -> list[Phrase]:
         most = int(len(samples) / _RATE * _TOKENS_A_SECOND) + _TOKENS_A_SECOND
         segments, _ = self.model.transcribe(
@@ -109,13 +110,16 @@ class Listener:
             no_repeat_ngram_size=4 if careful else 0,
             temperature=0.0,  # else it draws lots, and a take that is made again would say something else
             hotwords=", ".join(vocabulary) or None,
-            initial_prompt=prompt or None,
             word_timestamps=True,
             condition_on_previous_text=False,  # a loop in one window does not spread to the next
             no_speech_threshold=None,  # that is decided in guards.py, for all engines alike
             log_prob_threshold=None,
         )
-        return [_phrase(segment) for segment in segments]
+        self.model.silent_frames = _ALL_FRAMES if alone else _SILENT_FRAMES  # read while the segments are made
+        try:
+            return [_phrase(segment) for segment in segments]
+        finally:
+            self.model.silent_frames = _SILENT_FRAMES
 
     def encoded(self, samples: Samples) -> Encoded:
         return ct2_alignment.encoded(self.model, samples)

@@ -250,7 +250,7 @@ def _heard_alone(
         padded = [Span(max(0, span.start_ms - _PAD_MS), min(end_ms, span.end_ms + _PAD_MS)) for span in some]
         starts = accumulate((span.ms + _BETWEEN_MS for span in padded[:-1]), initial=0)
         window = Window(tuple(Part(at, span) for at, span in zip(starts, padded, strict=True)))
-        phrases = listener.phrases(window.samples(sound), language)
+        phrases = listener.phrases(window.samples(sound), language, alone=True)
         said = [word for phrase in phrases for word in phrase.words if _plain(word.text)]
         if len(said) > _MOST_WORDS * len(some):
             fewer = _heard_alone(sound, some, language, listener, at_once // 2)

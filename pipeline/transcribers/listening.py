@@ -41,14 +41,15 @@ class Listener(Protocol):
         samples: Samples,
         language: str,
         vocabulary: Sequence[str] = (),
-        prompt: str = "",
         *,
         careful: bool = False,
+        alone: bool = False,
     ) -> list[Phrase]:
         """What is said, always the same for the same sound.
 
-        `vocabulary` are names that may occur; `prompt` is a text that seems to come before, in whose style it writes.
-        `careful` hears more slowly, and does not repeat itself: for what went round in circles.
+        `vocabulary` are names that may occur. `careful` hears more slowly, and does not repeat itself: for what went
+        round in circles. `alone`: the window holds single sounds and no talk, and is heard in as much silence as the
+        model was taught on.
         """
 
     def encoded(self, samples: Samples) -> Encoded:

@@ -81,9 +81,9 @@ class Listener:
         samples: Samples,
         language: str,
         vocabulary: Sequence[str] = (),
-        prompt: str = "",
         *,
         careful: bool = False,
+        alone: bool = False,
     ) -> list[Phrase]:
         with _quiet():
             told = self.model.transcribe(
@@ -91,7 +91,7 @@ class Listener:
                 language=language,
                 beam_size=5 if careful else None,
                 temperature=0.0,  # else it draws lots, and a take that is made again would say something else
-                initial_prompt=" ".join(filter(None, [", ".join(vocabulary), prompt])) or None,
+                initial_prompt=", ".join(vocabulary) or None,
                 word_timestamps=True,
                 condition_on_previous_text=False,  # a loop in one window does not spread to the next
                 no_speech_threshold=None,  # that is decided in guards.py, for all engines alike
