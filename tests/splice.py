@@ -439,25 +439,31 @@ class Errors:
 
 
 def error(words: Sequence[Word], truth: Sequence[Placed]) -> Errors:
-    """How far the words that were heard lie from those that were laid.
-
-    A text is matched word by word, and known borders are those of its first and last words. Where no text is known, the
-    border is that of the word which lies 100 ms inside of it.
-    """
-    starts, ends, asked = _by_text(words, [placed for placed in truth if placed.text and placed.kind == "word"])
-    for placed in truth:
-        if placed.kind == "word" and not placed.text:
-            asked += 2
-            starts += [word.start_ms - placed.start_ms for word in words if _holds(word, placed.start_ms + 100)][:1]
-            ends += [word.end_ms - placed.end_ms for word in words if _holds(word, placed.end_ms - 100)][:1]
+    """How far the words that were heard lie from those that were laid."""
+    starts, ends = offsets(words, truth)
     if not starts or not ends:
         raise ValueError("none of the words that were laid was heard")
     first, last = np.abs(starts), np.abs(ends)
     figures = (float(np.percentile(each, share)) for each in (first, last) for share in (50, 90))
+    asked = 2 * sum(placed.kind == "word" for placed in truth)
     return Errors(*figures, found=(len(starts) + len(ends)) / asked)
 
 
-def _by_text(words: Sequence[Word], truth: Sequence[Placed]) -> tuple[list[int], list[int], int]:
+def offsets(words: Sequence[Word], truth: Sequence[Placed]) -> tuple[list[int], list[int]]:
+    """By how many ms the starts and the ends of words are late; negative: early.
+
+    A text is matched word by word, and known borders are those of its first and last words. Where no text is known, the
+    border is that of the word which lies 100 ms inside of it.
+    """
+    starts, ends = _by_text(words, [placed for placed in truth if placed.text and placed.kind == "word"])
+    for placed in truth:
+        if placed.kind == "word" and not placed.text:
+            starts += [word.start_ms - placed.start_ms for word in words if _holds(word, placed.start_ms + 100)][:1]
+            ends += [word.end_ms - placed.end_ms for word in words if _holds(word, placed.end_ms - 100)][:1]
+    return starts, ends
+
+
+def _by_text(words: Sequence[Word], truth: Sequence[Placed]) -> tuple[list[int], list[int]]:
     laid = [(plain, placed) for placed in truth for plain in placed.text.split()]
     first = {sum(len(p.text.split()) for p in truth[:n]): placed for n, placed in enumerate(truth)}
     last = {at + len(placed.text.split()) - 1: placed for at, placed in first.items()}
@@ -469,7 +475,7 @@ def _by_text(words: Sequence[Word], truth: Sequence[Placed]) -> tuple[list[int],
             at, word = block.a + offset, words[block.b + offset]
             starts += [word.start_ms - first[at].start_ms] if at in first else []
             ends += [word.end_ms - last[at].end_ms] if at in last else []
-    return starts, ends, 2 * len(truth)
+    return starts, ends
 
 
 def _holds(word: Word, at_ms: int) -> bool:

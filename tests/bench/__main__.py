@@ -22,13 +22,12 @@ from pipeline.fonts import default_fonts
 from pipeline.model import Plan
 from tests.bench.measure import Run, alternating, ratio, run
 from tests.conftest import ROOT
-from tests.words import BARS, SAID, plain
 
 MEDIA = Path(os.environ.get("CANDID_MEDIA", ROOT.parent / "shared" / "media"))
 CANDID = str(Path(sys.executable).with_name("candid"))
 QUALITY = Quality()
 ROUNDS = 3
-RENDER = ("render", "bench.mp4", "--as", "speaker", "--transcriber", "pocketsphinx")
+RENDER = ("render", "bench.mp4", "--as", "speaker", "--transcriber", "faster-whisper:base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Bench:
     # --- what is compared -----------------------------------------------------------------------------------------
 
     def whole(self) -> Run:
-        """The whole job with the embedded engine, from nothing."""
+        """The whole job with the default engine, from nothing."""
         run(["rm", "-rf", "output"], self.folder)
         return self.candid(*RENDER)
 
@@ -138,7 +137,7 @@ def speed(bench: Bench) -> Iterator[Row]:
         {"bare": bench.bare, "whole": bench.whole, "render": bench.render, "one word": bench.one_word}, ROUNDS
     )
     yield Row("render (plan ready) / bare transcode of the same spans", 1.10, ratio(done["render"], done["bare"]))
-    yield Row("whole job, embedded engine / the same bare transcode", 1.6, ratio(done["whole"], done["bare"]))
+    yield Row("whole job, default engine / the same bare transcode", 1.30, ratio(done["whole"], done["bare"]))
     yield Row("again after one word in edit.md / full render", 0.2, ratio(done["one word"], done["render"]))
 
 
@@ -155,7 +154,7 @@ def batch(bench: Bench) -> Iterator[Row]:
         1,
     )
     eight = ratio(done["a batch of eight"], done["eight bare ones"])
-    yield Row("8 one-minute clips, -j auto / 8 bare transcodes of the same spans, in turn", 1.05, eight)
+    yield Row("8 one-minute clips, -j auto / 8 bare transcodes of the same spans, in turn", 1.35, eight)
     yield Row("batch: a take that lies ready, ms", 10, batches.nothing_to_do(bench.candid, minutes))
     short = batches.clips(bench.clip.resolve(), bench.folder / "short", batches.SECONDS_ON_A_CLUSTER)
     with batches.cluster(bench.folder, workers=2) as engine:
@@ -181,7 +180,7 @@ def memory(bench: Bench) -> Iterator[Row]:
         name = f"long-{minutes}.mp4"
         _looped(bench.folder / "small.mp4", bench.folder / name, seconds=60 * minutes)
         bench.say(f"  {minutes} min")
-        peaks.append(bench.candid("render", name, "--transcriber", "pocketsphinx", memory=True).memory)
+        peaks.append(bench.candid("render", name, memory=True).memory)
     bench.say(f"  peaks: {peaks[0]:.0f} MiB and {peaks[1]:.0f} MiB")
     yield Row("peak memory of all processes, 30 minutes / 1 minute", 1.3, peaks[1] / peaks[0])
 
@@ -211,20 +210,17 @@ def quality(bench: Bench) -> Iterator[Row]:
     yield Row("VMAF of an overlay-free render at the default quality", 93, score, at_least=True)
 
 
-def words(bench: Bench) -> Iterator[Row]:
-    """Word-error rates of the embedded engine, case and punctuation aside."""
-    import jiwer
+def hearing(bench: Bench) -> Iterator[Row]:
+    """Word errors, times of words, CPU seconds and memory of the default engine; fillers."""
+    from tests.bench import fillers
+    from tests.bench import hearing as measured
 
-    for name, goal in BARS.items():
-        if not (MEDIA / name).exists():
-            bench.say(f"  no word-error rate for {name}: it is not here; set CANDID_MEDIA to its folder")
-            continue
-        take = json.loads(
-            bench.candid("render", str(MEDIA / name), "--dry-run", "--transcriber", "pocketsphinx", "--json").said
-        )
-        told = json.loads((bench.folder / "output" / take["take"] / "words.json").read_text())
-        heard = plain(" ".join(word["text"] for word in told["words"]))
-        yield Row(f"word-error rate, embedded engine, {name}", goal, jiwer.wer(SAID[name], heard))
+    yield from (Row(*told) for told in measured.rows(MEDIA, bench.folder))
+    bench.say("  looking for fillers in 40 minutes of spliced talk")
+    yield from (Row(*told) for told in fillers.rows(MEDIA, bench.folder))
+    run(["rm", "-rf", "output"], bench.folder)
+    peak = bench.candid(*RENDER, "--dry-run", memory=True).memory
+    yield Row("peak memory of transcription, all processes, MiB", 450, peak)
 
 
 def topics(bench: Bench) -> Iterator[Row]:
@@ -256,7 +252,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "quality": quality,
     "moviepy": moviepy,
     "memory": memory,
-    "words": words,
+    "hearing": hearing,
     "topics": topics,
     "uploads": uploads,
     "load": load,
