@@ -256,7 +256,8 @@ def _transcribed(clip: Clip, activity: Activity, sound: Sound | None, desk: Desk
 def _unheard(activity: Activity, desk: Desk) -> Transcript:
     """The recipe's script over the speech, where no engine can listen; else no words, which is told with the rest."""
     script, language = desk.recipe.script, desk.recipe.language or ""
-    return scripted.unheard(script, activity.speech, language) if script else Transcript(language=language)
+    words = scripted.unheard(script, activity.speech, language) if script else Transcript(language=language)
+    return replace(words, notes=(desk.choice.why,))
 
 
 def _as_scripted(heard: Transcript, clip: Clip, activity: Activity, sound: Sound, desk: Desk) -> Transcript:

@@ -61,8 +61,7 @@ class Order:
 def make(order: Order, shelf: Shelf, tell: Tell = quiet, *, force: bool = False) -> Made:
     """Clips in, finished videos out. Raises CandidError; whatever was finished by then is kept for the next run."""
     with shelf.mine(lambda: tell("waiting for another run on this take", 0)):
-        transcribers.fetch_if_needed(order.transcriber, tell)
-        choice = transcribers.choose(order.transcriber, order.recipe.language)
+        choice = transcribers.ready(order.transcriber, order.recipe.language, tell)
         causes = report.causes(order, choice)
         if force:
             shelf.forget()
@@ -95,8 +94,7 @@ def look(order: Order, shelf: Shelf, tell: Tell = quiet) -> Plan:
     what would be cut and captioned, and why. Leaves what it found out on the shelf, and renders nothing.
     """
     with shelf.mine(lambda: tell("waiting for another run on this take", 0)):
-        transcribers.fetch_if_needed(order.transcriber, tell)
-        choice = transcribers.choose(order.transcriber, order.recipe.language)
+        choice = transcribers.ready(order.transcriber, order.recipe.language, tell)
         with limits.processes() as reader, transcribers.Ear(choice.engine, shelf.encoded) as ear:
             desk = Desk(shelf, reader, choice, ear, order.recipe, tell, Clock())
             found = [find_out.look(path, number, desk) for number, path in enumerate(order.clips, start=1)]
@@ -128,7 +126,7 @@ def _decide(order: Order, obeyed: Obeyed, shelf: Shelf) -> tuple[Plan, Sheet]:
     look = plan.Look(order.brand, order.person, fonts.metrics(order.brand.fonts, order.brand.font), layout.ink)
     decided = plan.decide(clips, pieces, [each.transcript for each in found], titled, look, layout.FORMATS)
     notes = (*decided.notes, *brand.warnings(order.brand), *_kept_out(order, decided, found))
-    heard = (note for each in obeyed.heard for note in each.notes)
+    heard = dict.fromkeys(note for each in obeyed.heard for note in each.notes)
     notes = (*notes, *edits.over(order.recipe.topic), *obeyed.notes, *missing, *heard)
     decided = replace(decided, notes=notes)
     return shelf.value("plan.json", decided, Plan, lambda: decided), sheet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline import weights
 from pipeline.errors import TranscriberError
@@ -14,7 +14,7 @@ from pipeline.transcribers.hearing import Ear
 from pipeline.transcribers.language import code
 from pipeline.transcribers.listening import Engine, Listener
 
-__all__ = ["Choice", "Ear", "Engine", "Listener", "Silent", "choose", "common_words", "engines", "fetch_if_needed"]
+__all__ = ["Choice", "Ear", "Engine", "Listener", "Silent", "choose", "common_words", "engines", "fetch_if_needed", "ready"]
 
 ENGINES: dict[str, Callable[[str], Engine]] = {  # where both have a model, the first is taken: it is the faster one
     "faster-whisper": faster_whisper.Engine,
@@ -90,6 +90,13 @@ def choose(wanted: str, language: str | None = None) -> Choice:
             f"Take a model without .en, for example --transcriber {name}:{DEFAULT_MODEL}",
         )
     return Choice(engine, f"{_named(engine)}, as asked for")
+
+
+def ready(wanted: str, language: str | None, tell: Tell) -> Choice:
+    """As `choose`, once the default model was fetched if it is needed; where that failed, `why` says so."""
+    fault = fetch_if_needed(wanted, tell)
+    choice = choose(wanted, language)
+    return replace(choice, why=fault) if fault and isinstance(choice.engine, Silent) else choice
 
 
 def fetch_if_needed(wanted: str, tell: Tell) -> str:
