@@ -14,7 +14,18 @@ from pipeline.transcribers.hearing import Ear
 from pipeline.transcribers.language import code
 from pipeline.transcribers.listening import Engine, Listener
 
-__all__ = ["Choice", "Ear", "Engine", "Listener", "Silent", "choose", "common_words", "engines", "fetch_if_needed", "ready"]
+__all__ = [
+    "Choice",
+    "Ear",
+    "Engine",
+    "Listener",
+    "Silent",
+    "choose",
+    "common_words",
+    "engines",
+    "fetch_if_needed",
+    "ready",
+]
 
 ENGINES: dict[str, Callable[[str], Engine]] = {  # where both have a model, the first is taken: it is the faster one
     "faster-whisper": faster_whisper.Engine,
