@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from pipeline import edit, ffmpeg, transcribers
+from pipeline import edit, ffmpeg, listen, transcribers
 from pipeline.edit import Edits, Side
-from pipeline.listen import speech as detector
-from pipeline.model import Hints, Sound, Transcript, TrimRules, Word
+from pipeline.model import Clip, Hints, Sound, Transcript, TrimRules, Word
+from pipeline.transcribers import Ear
 from pipeline.wording import plain
 from tests.conftest import ROOT
 
@@ -175,15 +175,14 @@ WORSE: dict[str, Callable[[Samples], Samples]] = {
 # --- heard ------------------------------------------------------------------------------------------------------------
 
 
-def hear(samples: Samples, language: str, work: Path) -> tuple[float, Transcript]:
+def hear(ear: Ear, samples: Samples, language: str, work: Path) -> tuple[float, Transcript]:
     """The seconds of speech, and the words, as the product's default engine hears them."""
     path = work / "sound.raw"
     np.round(samples * 32767).astype("<i2").tofile(path)
     sound = Sound(path, RATE, 1, len(samples), "<i2")
-    speech = detector.speech(sound)
-    engine = transcribers.choose("auto", language).engine
-    heard = engine.transcribe(sound, Hints(language, speech=speech), lambda share: None)
-    return sum(span.ms for span in speech) / 1000, heard
+    activity = listen.hear(Clip(path, "", len(samples) * 1000 // RATE, None, None, "raw"), sound)
+    heard = ear.transcribe(sound, Hints(language, activity=activity), lambda share: None)
+    return sum(span.ms for span in activity.speech) / 1000, heard
 
 
 def all_heard(folder: Path, known: Path | None) -> list[Heard]:
@@ -191,9 +190,9 @@ def all_heard(folder: Path, known: Path | None) -> list[Heard]:
         told = json.loads(known.read_text(encoding="utf-8"))
         return [Heard(**{**each, "words": tuple(Word(**word) for word in each["words"])}) for each in told]
     found = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, Ear(transcribers.choose("auto").engine) as ear:
         for sound, kind, language, truth, samples in sounds(folder, Path(name)):
-            seconds, heard = hear(samples, language, Path(name))
+            seconds, heard = hear(ear, samples, language, Path(name))
             found.append(Heard(sound, kind, seconds, " ".join(truth.split()), heard.words))
             print(f"{sound}, {kind}: {len(heard.words)} words", file=sys.stderr)
     if known:
