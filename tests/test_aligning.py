@@ -496,14 +496,15 @@ class Hears:
 @pytest.mark.parametrize("heard", [(), ("We", "use", "post", "gres", "queue", "here.")])
 def test_a_script_where_nothing_can_listen_and_where_an_engine_heard_it(heard, tmp_path):
     recipe, ear = Recipe(script="We use PostgreSQL here."), Hears(*heard)
-    desk = SimpleNamespace(recipe=recipe, ear=ear, aligner=ear if heard else None, tell=lambda *_: None)
+    why = SimpleNamespace(why="Whisper base is not here.")
+    desk = SimpleNamespace(recipe=recipe, ear=ear, aligner=ear if heard else None, tell=lambda *_: None, choice=why)
     speech = (Span(1000, 1600), Span(2200, 2800))
     clip, activity = SimpleNamespace(sha256="abc"), Activity(speech=speech)
     found = find_out._transcribed(clip, activity, _silence(tmp_path, 3), desk)
     assert joined(word.text for word in found.words) == recipe.script
     assert [word.confidence == 0 for word in found.words] == [not heard] * 4
     assert found.engine == ("double" if heard else scripted.UNHEARD)
-    assert heard or _in_order(found.words, speech)
+    assert heard or (_in_order(found.words, speech) and found.notes == ("Whisper base is not here.",))
     assert len(list(scripted.notes([found]))) == (0 if heard else 1)
 
 
