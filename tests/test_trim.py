@@ -254,3 +254,19 @@ def test_two_ums_in_a_row_leave_nothing_between_them():
 def test_fillers_are_known_with_their_punctuation(text):
     assert trim.is_filler(text)
     assert not trim.is_filler("summer")
+
+
+@pytest.mark.parametrize("by", ["hand", "filler"])
+def test_a_cut_goes_where_it_is_quietest(by):
+    """The room is loud but for 30 ms on either side of what is cut, and there the cut begins and ends."""
+    words = (_word("Hello", 4000, 4700), _word("um", 5000, 5400), _word("there", 5700, 6300))
+    levels = [-30] * 900
+    levels[485:488] = levels[552:555] = [-70] * 3
+    heard = Activity(speech=(Span(4000, 6300),), levels=tuple(levels))
+    by_hand = trim.ByHand(cut=(Span(5000, 5400),)) if by == "hand" else trim.ByHand()
+    rules = replace(RULES, fillers="off" if by == "hand" else "tight")
+    found = trim.pieces(words, heard, rules, fps=FPS, frames=900, clip=0, language="en", by_hand=by_hand)
+    assert [(p.start, p.end) for p in found if not p.kept and 120 < p.start < 189] == [(146, 166)]  # 4.867, 5.533 s
+    loud = replace(heard, levels=())
+    usual = trim.pieces(words, loud, rules, fps=FPS, frames=900, clip=0, language="en", by_hand=by_hand)
+    assert usual != found, "without levels it lies elsewhere"
